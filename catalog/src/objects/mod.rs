@@ -1,0 +1,254 @@
+//! What a warehouse's catalog holds at one position of its log: schemas, tables and views.
+//!
+//! An [`Objects`] never changes; applying [`Change`]s gives the next one, which shares with it what stayed the same.
+
+mod check;
+mod def;
+mod snapshot;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use def::{Change, ColumnDef, Definition, ObjectId, Relation, SchemaDef, TableDef, ViewDef};
+
+use self::check::Dropped;
+use self::snapshot::Snapshot;
+use crate::error::{Error, Result};
+
+/// The first id given to an object of a user. Smaller ones are built in.
+pub const FIRST_USER_ID: ObjectId = 16384;
+
+/// Ids of the schemas that a new warehouse has.
+const PUBLIC_ID: ObjectId = 2200;
+const SEGMENTS_ID: ObjectId = 2201;
+
+/// The whole catalog at one log position. Immutable, cheap to clone. The default is that of a new warehouse: empty
+/// schemas `public` and `segments`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(try_from = "Snapshot", into = "Snapshot")]
+pub struct Objects {
+    /// The log entry that this is the catalog after; 0 in a new warehouse.
+    pub position: u64,
+    /// The smallest id that is larger than all there have been: for the next new object.
+    pub next_id: ObjectId,
+    schemas: Arc<BTreeMap<ObjectId, Arc<SchemaDef>>>,
+    tables: Arc<BTreeMap<ObjectId, Arc<TableDef>>>,
+    views: Arc<BTreeMap<ObjectId, Arc<ViewDef>>>,
+    /// Schema name, relation name, relation. Has every schema, also an empty one.
+    names: Arc<BTreeMap<String, BTreeMap<String, Relation>>>,
+    /// The Delta version of each table that has one.
+    table_versions: Arc<BTreeMap<ObjectId, i64>>,
+    /// Folders of all tables there have ever been: files of a dropped table may still be read, and what a crash left
+    /// behind in its folder must not turn up in another table.
+    used_paths: Arc<BTreeSet<String>>,
+}
+
+impl Default for Objects {
+    fn default() -> Self {
+        let schemas = [
+            SchemaDef { id: PUBLIC_ID, name: "public".into(), comment: None },
+            SchemaDef { id: SEGMENTS_ID, name: "segments".into(), comment: None },
+        ];
+        Self {
+            position: 0,
+            next_id: FIRST_USER_ID,
+            names: Arc::new(schemas.iter().map(|s| (s.name.clone(), BTreeMap::new())).collect()),
+            schemas: Arc::new(schemas.into_iter().map(|s| (s.id, Arc::new(s))).collect()),
+            tables: Arc::default(),
+            views: Arc::default(),
+            table_versions: Arc::default(),
+            used_paths: Arc::default(),
+        }
+    }
+}
+
+impl Objects {
+    /// The table or view of that name.
+    pub fn lookup(&self, schema: &str, name: &str) -> Option<Relation> {
+        self.names.get(schema)?.get(name).cloned()
+    }
+
+    /// The object with that id as it is defined now; `None` for built-in relations, which are not in the catalog.
+    pub fn definition(&self, id: ObjectId) -> Option<Definition> {
+        let schema = || self.schemas.get(&id).cloned().map(Definition::Schema);
+        let table = || self.tables.get(&id).cloned().map(Definition::Table);
+        let view = || self.views.get(&id).cloned().map(Definition::View);
+        schema().or_else(table).or_else(view)
+    }
+
+    /// The table with that id.
+    pub fn table(&self, id: ObjectId) -> Option<&Arc<TableDef>> {
+        self.tables.get(&id)
+    }
+
+    /// The view with that id.
+    pub fn view(&self, id: ObjectId) -> Option<&Arc<ViewDef>> {
+        self.views.get(&id)
+    }
+
+    /// The schema of that name.
+    pub fn schema(&self, name: &str) -> Option<&Arc<SchemaDef>> {
+        self.schemas.values().find(|schema| schema.name == name)
+    }
+
+    /// All schemas, by id.
+    pub fn schemas(&self) -> impl Iterator<Item = &Arc<SchemaDef>> {
+        self.schemas.values()
+    }
+
+    /// All tables, by id.
+    pub fn tables(&self) -> impl Iterator<Item = &Arc<TableDef>> {
+        self.tables.values()
+    }
+
+    /// All views, by id.
+    pub fn views(&self) -> impl Iterator<Item = &Arc<ViewDef>> {
+        self.views.values()
+    }
+
+    /// The tables and views of a schema, by name; none if there is no such schema.
+    pub fn relations(&self, schema: &str) -> impl Iterator<Item = &Relation> {
+        self.names.get(schema).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// The views that need a table or view, directly or through other views, nearest first.
+    pub fn dependents(&self, id: ObjectId) -> Vec<Arc<ViewDef>> {
+        let mut seen = BTreeSet::from([id]);
+        let mut found: Vec<Arc<ViewDef>> = Vec::new();
+        let mut nearest = vec![id];
+        while !nearest.is_empty() {
+            let next: Vec<_> = self
+                .views()
+                .filter(|view| !seen.contains(&view.id) && view.depends_on.iter().any(|id| nearest.contains(id)))
+                .cloned()
+                .collect();
+            nearest = next.iter().map(|view| view.id).collect();
+            seen.extend(&nearest);
+            found.extend(next);
+        }
+        found
+    }
+
+    /// The Delta version of a table at this position; -1 before its first commit.
+    pub fn table_version(&self, id: ObjectId) -> i64 {
+        self.table_versions.get(&id).copied().unwrap_or(-1)
+    }
+
+    /// Whether a folder belongs or has ever belonged to a table.
+    pub fn is_path_used(&self, path: &str) -> bool {
+        self.used_paths.contains(path)
+    }
+
+    /// The catalog after `changes`, taken together: their order matters only where they name the same object.
+    ///
+    /// Fails, naming the object, if a name or folder is taken, a schema or relation is missing, something needed is
+    /// dropped, or views would refer to themselves. [`Error::Conflict`] says that the id of a new object was given to
+    /// another one meanwhile: the caller has planned against an older catalog.
+    pub fn apply(&self, changes: &[Change]) -> Result<Self> {
+        let mut next = self.clone();
+        if changes.is_empty() {
+            return Ok(next);
+        }
+        let mut dropped = Dropped::new();
+        for change in changes {
+            next.apply_one(change, &mut dropped)?;
+        }
+        next.names = Arc::new(next.check_names(&dropped)?);
+        next.check_views(&dropped)?;
+        Ok(next)
+    }
+
+    /// The catalog with tables at newer Delta versions. A version may skip ahead, but not stay or go back.
+    pub fn with_table_versions(&self, versions: impl IntoIterator<Item = (ObjectId, i64)>) -> Result<Self> {
+        let mut next = self.clone();
+        for (id, version) in versions {
+            let Some(table) = self.tables.get(&id) else {
+                return Err(Error::NotFound { kind: "table", name: format!("with id {id}") });
+            };
+            let old = next.table_version(id);
+            if version <= old {
+                return Err(Error::Conflict(format!(
+                    "table \"{}\" is at version {old} and can't go to {version}",
+                    table.name
+                )));
+            }
+            Arc::make_mut(&mut next.table_versions).insert(id, version);
+        }
+        Ok(next)
+    }
+
+    fn apply_one(&mut self, change: &Change, dropped: &mut Dropped) -> Result<()> {
+        match change {
+            Change::PutSchema(schema) => {
+                if !self.schemas.contains_key(&schema.id) {
+                    self.claim(schema.id, &schema.name)?;
+                }
+                Arc::make_mut(&mut self.schemas).insert(schema.id, Arc::new(schema.clone()));
+            }
+            Change::PutTable(table) => {
+                check::table(table)?;
+                match self.tables.get(&table.id) {
+                    Some(old) if old.path != table.path || old.created_at != table.created_at => {
+                        return Err(id_taken(table.id, &table.name));
+                    }
+                    Some(_) => {}
+                    None => {
+                        self.claim(table.id, &table.name)?;
+                        if !Arc::make_mut(&mut self.used_paths).insert(table.path.clone()) {
+                            return Err(Error::AlreadyExists { kind: "folder", name: table.path.clone() });
+                        }
+                    }
+                }
+                Arc::make_mut(&mut self.tables).insert(table.id, Arc::new(table.clone()));
+            }
+            Change::PutView(view) => {
+                match self.views.get(&view.id) {
+                    Some(old) if old.created_at != view.created_at => return Err(id_taken(view.id, &view.name)),
+                    Some(_) => {}
+                    None => self.claim(view.id, &view.name)?,
+                }
+                Arc::make_mut(&mut self.views).insert(view.id, Arc::new(view.clone()));
+            }
+            Change::DropSchema(id) => {
+                let old = Arc::make_mut(&mut self.schemas).remove(id).ok_or_else(|| unknown("schema", *id))?;
+                dropped.insert(*id, format!("schema {}", old.name));
+            }
+            Change::DropTable(id) => {
+                let old = Arc::make_mut(&mut self.tables).remove(id).ok_or_else(|| unknown("table", *id))?;
+                Arc::make_mut(&mut self.table_versions).remove(id);
+                dropped.insert(*id, format!("table {}", old.name));
+            }
+            Change::DropView(id) => {
+                let old = Arc::make_mut(&mut self.views).remove(id).ok_or_else(|| unknown("view", *id))?;
+                dropped.insert(*id, format!("view {}", old.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives an id to a new object.
+    fn claim(&mut self, id: ObjectId, name: &str) -> Result<()> {
+        if id < FIRST_USER_ID {
+            return Err(Error::Internal(format!("\"{name}\" was given the built-in object id {id}")));
+        }
+        if self.definition(id).is_some() {
+            return Err(id_taken(id, name));
+        }
+        let after = id.checked_add(1).ok_or_else(|| Error::Unsupported("the warehouse is out of object ids".into()))?;
+        self.next_id = self.next_id.max(after);
+        Ok(())
+    }
+}
+
+fn id_taken(id: ObjectId, name: &str) -> Error {
+    Error::Conflict(format!("\"{name}\" can't have the object id {id}, another transaction has used it: try again"))
+}
+
+fn unknown(kind: &'static str, id: ObjectId) -> Error {
+    Error::NotFound { kind, name: format!("with id {id}") }
+}
+
+#[cfg(test)]
+mod tests;

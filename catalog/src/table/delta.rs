@@ -1,0 +1,166 @@
+//! The open format: what we write into a table's Delta log, and how a table version is read back from it.
+//!
+//! Writing is plain JSON under our own commit protocol (see the warehouse log); reading is delta-rs's log replay,
+//! which knows checkpoints and what foreign writers may have added. Protocol: reader 1, writer 2.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use datafusion::arrow::datatypes::SchemaRef;
+use deltalake_core::kernel::{Action, Add, Transaction};
+use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use deltalake_core::{DeltaTable, DeltaTableError};
+use object_store::ObjectStore;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::file::DataFile;
+use super::layout::Layout;
+use crate::error::{Error, Result};
+use crate::objects::TableDef;
+use crate::types::PgType;
+
+/// Appends as one Delta commit: the files, and under which application transactions they were added.
+#[derive(Debug, Clone, Default)]
+pub struct Append {
+    /// Files to add.
+    pub adds: Vec<Add>,
+    /// `(application id, version)` pairs that make a retry recognisable.
+    pub transactions: Vec<(String, i64)>,
+}
+
+/// The newline-separated actions of a table's first commit.
+pub(crate) fn creation(table: &TableDef, layout: &Layout, at: DateTime<Utc>) -> Result<Vec<Value>> {
+    let mut fields = Vec::new();
+    for column in &table.columns {
+        // Nullable to foreign readers even where we enforce NOT NULL: a constraint of ours, not of the format.
+        fields.push(column.pg_type.parse::<PgType>()?.delta_field(&column.name, true));
+    }
+    let mut partition_columns = Vec::new();
+    if let Some((name, delta_type)) = layout.partition_column() {
+        fields.push(json!({"name": name, "type": delta_type, "nullable": true, "metadata": {}}));
+        partition_columns.push(name);
+    }
+    let mut configuration = BTreeMap::new();
+    configuration.insert("delta.dataSkippingStatsColumns".to_owned(), layout.range_columns(table)?.join(","));
+    if !table.primary_key.is_empty() {
+        configuration.insert("audiencedb.primary_key".to_owned(), table.primary_key.join(","));
+    }
+    if let Some(tag) = layout.sort_tag() {
+        configuration.insert("audiencedb.sort".to_owned(), tag);
+    }
+    let schema = json!({"type": "struct", "fields": fields}).to_string();
+    Ok(vec![
+        json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}),
+        json!({"metaData": {
+            "id": uuid::Uuid::new_v4().to_string(),
+            "name": format!("{}.{}", table.schema, table.name),
+            "format": {"provider": "parquet", "options": {}},
+            "schemaString": schema,
+            "partitionColumns": partition_columns,
+            "configuration": configuration,
+            "createdTime": at.timestamp_millis(),
+        }}),
+    ])
+}
+
+/// The text of one commit file: `first` (a table's creation, or nothing), then what is appended.
+pub(crate) fn commit(first: Vec<Value>, append: &Append, operation: &str, entry: u64, at: DateTime<Utc>) -> Result<String> {
+    let json = |e: serde_json::Error| Error::Internal(format!("a Delta action could not be written: {e}"));
+    let mut lines = Vec::with_capacity(first.len() + append.adds.len() + 2);
+    lines.push(
+        json!({"commitInfo": {
+            "timestamp": at.timestamp_millis(),
+            "operation": operation,
+            "operationParameters": {"mode": "Append"},
+            "engineInfo": concat!("audiencedb/", env!("CARGO_PKG_VERSION")),
+            "audiencedb.transaction": entry,
+        }})
+        .to_string(),
+    );
+    lines.extend(first.iter().map(Value::to_string));
+    for (application, version) in &append.transactions {
+        lines.push(serde_json::to_string(&Action::Txn(Transaction::new(application, *version))).map_err(json)?);
+    }
+    for add in &append.adds {
+        lines.push(serde_json::to_string(&Action::Add(add.clone())).map_err(json)?);
+    }
+    lines.push(String::new());
+    Ok(lines.join("\n"))
+}
+
+/// A table version as the Delta log has it.
+pub(crate) struct Loaded {
+    pub(crate) version: i64,
+    pub(crate) files: Vec<Arc<DataFile>>,
+}
+
+/// Handle on a table's Delta log below `folder` of the warehouse.
+fn log_store(root: &Arc<dyn ObjectStore>, url: &Url, folder: &str) -> Result<LogStoreRef> {
+    let location = url.join(&format!("{folder}/")).map_err(|e| Error::Invalid(format!("table folder \"{folder}\": {e}")))?;
+    let prefixed: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(Arc::clone(root), Path::from(folder)));
+    Ok(default_logstore(prefixed, Arc::clone(root), &location, &StorageConfig::default()))
+}
+
+/// Replays a table's log up to `version` (`None`: the newest).
+pub(crate) async fn load(
+    root: &Arc<dyn ObjectStore>,
+    url: &Url,
+    table: &TableDef,
+    schema: &SchemaRef,
+    version: Option<i64>,
+) -> Result<Loaded> {
+    let delta = open(root, url, table, version).await?;
+    let state = delta.snapshot().map_err(|e| failure(table, e))?;
+    if state.protocol().min_reader_version() > 1 {
+        return Err(Error::Unsupported(format!(
+            "table \"{}\" was changed by another writer to Delta reader version {}, this release reads version 1",
+            table.name,
+            state.protocol().min_reader_version()
+        )));
+    }
+    let mut files = Vec::with_capacity(state.log_data().num_files());
+    for view in state.log_data().iter() {
+        if view.deletion_vector_descriptor().is_some() {
+            return Err(Error::Unsupported(format!("table \"{}\" has deletion vectors written by another engine", table.name)));
+        }
+        #[expect(deprecated, reason = "the only way to a file's tags, which say how it is sorted")]
+        let mut add = view.add_action();
+        add.path = view.object_store_path().to_string();
+        files.push(Arc::new(DataFile::from_add(&add, schema)?));
+    }
+    let version = i64::try_from(state.version()).map_err(|e| Error::Internal(e.to_string()))?;
+    Ok(Loaded { version, files })
+}
+
+/// The version an application last committed to a table, `None` if it never did.
+pub(crate) async fn transaction(
+    root: &Arc<dyn ObjectStore>,
+    url: &Url,
+    table: &TableDef,
+    application: &str,
+) -> Result<Option<i64>> {
+    let delta = open(root, url, table, None).await?;
+    let state = delta.snapshot().map_err(|e| failure(table, e))?;
+    state.transaction_version(delta.log_store().as_ref(), application).await.map_err(|e| failure(table, e))
+}
+
+async fn open(root: &Arc<dyn ObjectStore>, url: &Url, table: &TableDef, version: Option<i64>) -> Result<DeltaTable> {
+    let mut delta = DeltaTable::new(log_store(root, url, &table.path)?);
+    match version {
+        None => delta.load().await,
+        Some(v) => delta.load_version(v.try_into().map_err(|_| Error::Internal(format!("table version {v}")))?).await,
+    }
+    .map_err(|e| failure(table, e))?;
+    Ok(delta)
+}
+
+fn failure(table: &TableDef, e: DeltaTableError) -> Error {
+    match e {
+        DeltaTableError::ObjectStore { source } => Error::store(format!("read the log of table \"{}\"", table.name), source),
+        other => Error::Corrupt { object: format!("the log of table \"{}\" in {}", table.name, table.path), message: other.to_string() },
+    }
+}

@@ -1,0 +1,82 @@
+//! Tables: one version of a table's definition and files, how it is read and how it is written.
+
+mod delta;
+mod file;
+pub mod layout;
+mod ranges;
+mod scan;
+mod write;
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use object_store::path::Path;
+
+pub use self::delta::Append;
+pub(crate) use self::delta::{commit, creation, load, transaction};
+pub use self::file::DataFile;
+pub use self::layout::Layout;
+pub use self::ranges::Ranges;
+pub use self::scan::{LakeTable, Pruned, pruned};
+pub use self::write::{Progress, Written};
+pub(crate) use self::write::{discard, write};
+use crate::error::Result;
+use crate::objects::TableDef;
+use crate::types::PgType;
+
+/// One version of a table: immutable, shared by every query that reads it.
+#[derive(Debug, Clone)]
+pub struct TableState {
+    /// The definition.
+    pub def: Arc<TableDef>,
+    /// The Delta version.
+    pub version: i64,
+    /// The columns as they are read.
+    pub schema: SchemaRef,
+    /// How files are cut and sorted.
+    pub layout: Layout,
+    /// The files.
+    pub files: Arc<Vec<Arc<DataFile>>>,
+}
+
+impl TableState {
+    /// A table of this definition without any file.
+    pub(crate) fn empty(def: Arc<TableDef>, version: i64) -> Result<Self> {
+        let schema = Arc::new(schema(&def)?);
+        let layout = Layout::of(&def)?;
+        Ok(Self { def, version, schema, layout, files: Arc::default() })
+    }
+
+    /// This version with more files.
+    pub fn with_added(&self, append: &Append, version: i64) -> Result<Self> {
+        let mut files = self.files.as_ref().clone();
+        for add in &append.adds {
+            files.push(Arc::new(DataFile::from_add(add, &self.schema)?));
+        }
+        Ok(Self { version, files: Arc::new(files), ..self.clone() })
+    }
+
+    /// Where a file is in the warehouse's store.
+    pub(crate) fn object_path(&self, file: &DataFile) -> Path {
+        Path::from_iter(Path::from(self.def.path.as_str()).parts().chain(Path::from(file.path.as_str()).parts()))
+    }
+
+    /// Rows in all files; `None` if a foreign writer left a file without a count.
+    pub fn rows(&self) -> Option<u64> {
+        self.files.iter().map(|f| f.rows).sum()
+    }
+
+    /// Bytes of all files.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|f| f.size).sum()
+    }
+}
+
+/// The Arrow schema under which a table is read.
+pub fn schema(def: &TableDef) -> Result<Schema> {
+    let mut fields = Vec::with_capacity(def.columns.len());
+    for column in &def.columns {
+        fields.push(column.pg_type.parse::<PgType>()?.field(&column.name, !column.not_null));
+    }
+    Ok(Schema::new(fields))
+}

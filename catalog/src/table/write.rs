@@ -1,0 +1,386 @@
+//! Writing rows into a table's files: laid out, sorted, several writers at once.
+//!
+//! The rows of a plan are cut by the table's layout, repartitioned so that one writer owns a cut, sorted (spilling
+//! if memory is short) and written as Parquet. Nothing is visible until the files are committed; files of a failed
+//! write are removed.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use datafusion::arrow::compute::{SortOptions, cast, partition};
+use datafusion::arrow::datatypes::{DataType, Date32Type, Field, Int32Type, Schema, SchemaRef};
+use datafusion::config::ConfigOptions;
+use datafusion::execution::TaskContext;
+use datafusion::logical_expr::ScalarUDF;
+use datafusion::parquet::arrow::AsyncArrowWriter;
+use datafusion::parquet::basic::{Compression, ZstdLevel};
+use datafusion::parquet::file::metadata::SortingColumn;
+use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::parquet::schema::types::ColumnPath;
+use datafusion::physical_expr::expressions::{CastExpr, col, lit};
+use datafusion::physical_expr::{LexOrdering, Partitioning, PhysicalExpr, PhysicalSortExpr, ScalarFunctionExpr};
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use deltalake_core::kernel::Add;
+use futures::StreamExt;
+use object_store::buffered::BufWriter;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use tokio::task::JoinSet;
+
+use super::file::tags;
+use super::layout::{Cut, Layout};
+use super::ranges;
+use crate::error::{Error, Result};
+use crate::objects::TableDef;
+use crate::types::PgType;
+
+/// A file is closed once it holds about this many bytes.
+const TARGET_FILE_BYTES: usize = 128 << 20;
+/// Rows of a row group. Keyed tables are looked up by key, so their groups are smaller and skip better.
+const ROW_GROUP_ROWS: usize = 1 << 20;
+const KEYED_ROW_GROUP_ROWS: usize = 1 << 17;
+
+/// Files written and not yet committed.
+#[derive(Debug, Clone, Default)]
+pub struct Written {
+    /// The actions that will add them.
+    pub adds: Vec<Add>,
+    /// Rows in them.
+    pub rows: u64,
+}
+
+/// Called with the rows of every batch as it is written.
+pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
+
+/// Writes the rows of `plan`, whose columns are the table's in order and (up to a cast) in type, as files of
+/// `table` under its folder in `store`. `bucket` is the hash function of keyed tables.
+///
+/// A null in a NOT NULL column is [`Error::NotNull`]. Memory is bounded by the sort (which spills) and one row
+/// group for each writer. On error and when the future is dropped no file of this write stays referenced; files
+/// that were already complete are deleted where possible.
+pub async fn write(
+    table: &TableDef,
+    layout: &Layout,
+    store: Arc<dyn ObjectStore>,
+    bucket: &Arc<ScalarUDF>,
+    plan: Arc<dyn ExecutionPlan>,
+    task: Arc<TaskContext>,
+    progress: Option<Progress>,
+) -> Result<Written> {
+    let writers = task.session_config().target_partitions().max(1);
+    let plan = lay_out(layout, bucket, plan, writers, task.session_config().options())?;
+    let target = Arc::new(Target::new(table, layout, store, progress)?);
+    let mut tasks = JoinSet::new();
+    for index in 0..plan.output_partitioning().partition_count() {
+        let mut rows = plan.execute(index, Arc::clone(&task))?;
+        let target = Arc::clone(&target);
+        tasks.spawn(async move {
+            let mut files = Files::new(target);
+            let mut outcome = Ok(());
+            while let Some(batch) = rows.next().await {
+                outcome = match batch {
+                    Ok(batch) => files.write(&batch).await,
+                    Err(e) => Err(Error::DataFusion(e)),
+                };
+                if outcome.is_err() {
+                    break;
+                }
+            }
+            (files.finish(outcome.is_ok()).await, outcome)
+        });
+    }
+    let mut written = Written::default();
+    let mut failure = None;
+    while let Some(joined) = tasks.join_next().await {
+        match joined {
+            Ok((finished, outcome)) => {
+                let finished = finished.map(|part| {
+                    written.rows += part.rows;
+                    written.adds.extend(part.adds);
+                });
+                if let Err(e) = outcome.and(finished) {
+                    failure.get_or_insert(e);
+                }
+            }
+            Err(e) => {
+                failure.get_or_insert(Error::Internal(format!("a writer stopped: {e}")));
+            }
+        }
+    }
+    match failure {
+        None => Ok(written),
+        Some(e) => {
+            discard(target.store.as_ref(), &target.folder, &written).await;
+            Err(e)
+        }
+    }
+}
+
+/// Removes files that will not be committed. Best effort: what stays is an orphan that no table refers to.
+pub async fn discard(store: &dyn ObjectStore, folder: &Path, written: &Written) {
+    for add in &written.adds {
+        let path = Path::from_iter(folder.parts().chain(Path::from(add.path.as_str()).parts()));
+        if let Err(e) = store.delete(&path).await {
+            tracing::warn!(%path, error = %e, "a file of a failed write could not be removed");
+        }
+    }
+}
+
+/// Adds the cut as a last column, brings each cut to one partition, and sorts within it.
+fn lay_out(
+    layout: &Layout,
+    bucket: &Arc<ScalarUDF>,
+    plan: Arc<dyn ExecutionPlan>,
+    writers: usize,
+    options: &Arc<ConfigOptions>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let schema = plan.schema();
+    let cut: Option<Arc<dyn PhysicalExpr>> = match &layout.cut {
+        Cut::None => None,
+        Cut::Bucket { key, buckets } => {
+            let mut arguments: Vec<Arc<dyn PhysicalExpr>> = Vec::new();
+            for name in key {
+                arguments.push(col(name, &schema)?);
+            }
+            arguments.push(lit(i64::from(*buckets)));
+            Some(Arc::new(ScalarFunctionExpr::try_new(Arc::clone(bucket), arguments, &schema, Arc::clone(options))?))
+        }
+        Cut::Day { column } => Some(Arc::new(CastExpr::new(col(column, &schema)?, DataType::Date32, None))),
+    };
+    let Some((cut, (name, _))) = cut.zip(layout.partition_column()) else {
+        let spread: Arc<dyn ExecutionPlan> = match plan.output_partitioning().partition_count() {
+            n if n == writers => plan,
+            _ => Arc::new(RepartitionExec::try_new(plan, Partitioning::RoundRobinBatch(writers))?),
+        };
+        return sorted(spread, layout.sort.iter().map(String::as_str));
+    };
+    let mut columns: Vec<(Arc<dyn PhysicalExpr>, String)> = Vec::new();
+    for field in schema.fields() {
+        columns.push((col(field.name(), &schema)?, field.name().clone()));
+    }
+    columns.push((cut, name.to_owned()));
+    let with_cut: Arc<dyn ExecutionPlan> = Arc::new(ProjectionExec::try_new(columns, plan)?);
+    let by_cut = Partitioning::Hash(vec![col(name, &with_cut.schema())?], writers);
+    let spread: Arc<dyn ExecutionPlan> = Arc::new(RepartitionExec::try_new(with_cut, by_cut)?);
+    sorted(spread, std::iter::once(name).chain(layout.sort.iter().map(String::as_str)))
+}
+
+fn sorted<'a>(plan: Arc<dyn ExecutionPlan>, columns: impl Iterator<Item = &'a str>) -> Result<Arc<dyn ExecutionPlan>> {
+    let options = SortOptions { descending: false, nulls_first: false };
+    let mut order = Vec::new();
+    for name in columns {
+        order.push(PhysicalSortExpr::new(col(name, &plan.schema())?, options));
+    }
+    Ok(match LexOrdering::new(order) {
+        Some(order) => Arc::new(SortExec::new(order, plan).with_preserve_partitioning(true)),
+        None => plan,
+    })
+}
+
+/// Everything that the writers of one statement share.
+struct Target {
+    table: String,
+    store: Arc<dyn ObjectStore>,
+    folder: Path,
+    stored: SchemaRef,
+    required: Vec<usize>,
+    partition_column: Option<&'static str>,
+    range_columns: Vec<String>,
+    sort_tag: Option<String>,
+    properties: WriterProperties,
+    progress: Option<Progress>,
+}
+
+impl Target {
+    fn new(table: &TableDef, layout: &Layout, store: Arc<dyn ObjectStore>, progress: Option<Progress>) -> Result<Self> {
+        let mut fields = Vec::new();
+        for column in &table.columns {
+            fields.push(Field::new(&column.name, column.pg_type.parse::<PgType>()?.stored(), true));
+        }
+        let stored = Arc::new(Schema::new(fields));
+        let zstd = ZstdLevel::try_new(1).map_err(|e| Error::DataFusion(e.into()))?;
+        let keyed = !table.primary_key.is_empty();
+        let mut properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(zstd))
+            .set_created_by(concat!("audiencedb ", env!("CARGO_PKG_VERSION")).to_owned())
+            .set_max_row_group_row_count(Some(if keyed { KEYED_ROW_GROUP_ROWS } else { ROW_GROUP_ROWS }));
+        // People are looked up by key and by the column that rows are sorted by: those get bloom filters.
+        for name in table.primary_key.iter().chain(layout.sort.first()) {
+            let path = ColumnPath::from(name.as_str());
+            properties = properties
+                .set_column_bloom_filter_enabled(path.clone(), true)
+                .set_column_bloom_filter_fpp(path.clone(), 0.01)
+                .set_column_bloom_filter_max_ndv(path, KEYED_ROW_GROUP_ROWS as u64);
+        }
+        let sorting: Option<Vec<SortingColumn>> = layout
+            .sort
+            .iter()
+            .map(|name| {
+                let column_idx = leaf_index(&stored, name)?;
+                Some(SortingColumn { column_idx, descending: false, nulls_first: false })
+            })
+            .collect();
+        properties = properties.set_sorting_columns(sorting.filter(|s| !s.is_empty()));
+        Ok(Self {
+            table: table.name.clone(),
+            store,
+            folder: Path::from(table.path.as_str()),
+            stored,
+            required: (0..table.columns.len()).filter(|&i| table.columns[i].not_null).collect(),
+            partition_column: layout.partition_column().map(|(name, _)| name),
+            range_columns: layout.range_columns(table)?,
+            sort_tag: layout.sort_tag(),
+            properties: properties.build(),
+            progress,
+        })
+    }
+}
+
+/// The position of a top-level column among Parquet's leaves; `None` after nested columns, whose leaves differ.
+fn leaf_index(schema: &Schema, name: &str) -> Option<i32> {
+    let index = schema.index_of(name).ok()?;
+    let nested_before = schema.fields()[..index].iter().any(|f| f.data_type().is_nested());
+    if nested_before { None } else { i32::try_from(index).ok() }
+}
+
+/// One writer: the file it has open, and the files it has finished.
+struct Files {
+    target: Arc<Target>,
+    open: Option<OpenFile>,
+    written: Written,
+}
+
+struct OpenFile {
+    cut: Option<String>,
+    path: String,
+    writer: AsyncArrowWriter<BufWriter>,
+}
+
+impl Files {
+    fn new(target: Arc<Target>) -> Self {
+        Self { target, open: None, written: Written::default() }
+    }
+
+    /// Writes one batch; with a cut, its last column says which file each run of rows goes to.
+    async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let columns = self.target.stored.fields().len();
+        for &index in &self.target.required {
+            if batch.column(index).logical_null_count() > 0 {
+                return Err(Error::NotNull {
+                    table: self.target.table.clone(),
+                    column: self.target.stored.field(index).name().clone(),
+                });
+            }
+        }
+        let stored: Vec<ArrayRef> = batch.columns()[..columns]
+            .iter()
+            .zip(self.target.stored.fields())
+            .map(|(array, field)| Ok(cast(array, field.data_type())?))
+            .collect::<Result<_>>()?;
+        let rows = RecordBatch::try_new(Arc::clone(&self.target.stored), stored)?;
+        match self.target.partition_column {
+            None => self.write_run(None, &rows).await?,
+            Some(_) => {
+                let cut = batch.column(columns);
+                for Range { start, end } in partition(&[Arc::clone(cut)])?.ranges() {
+                    let value = cut_text(cut, start)?;
+                    self.write_run(value, &rows.slice(start, end - start)).await?;
+                }
+            }
+        }
+        if let Some(progress) = &self.target.progress {
+            progress(rows.num_rows() as u64);
+        }
+        Ok(())
+    }
+
+    async fn write_run(&mut self, cut: Option<String>, rows: &RecordBatch) -> Result<()> {
+        if self.open.as_ref().is_some_and(|open| open.cut != cut) {
+            self.close().await?;
+        }
+        let open = match &mut self.open {
+            Some(open) => open,
+            none => none.insert(OpenFile::create(&self.target, cut)?),
+        };
+        open.writer.write(rows).await.map_err(parquet)?;
+        if open.writer.bytes_written() + open.writer.in_progress_size() >= TARGET_FILE_BYTES {
+            self.close().await?;
+        }
+        Ok(())
+    }
+
+    async fn close(&mut self) -> Result<()> {
+        let Some(open) = self.open.take() else { return Ok(()) };
+        let metadata = open.writer.close().await.map_err(parquet)?;
+        let target = &self.target;
+        let stats = ranges::to_json(&metadata, &target.stored, &target.range_columns)?;
+        let full = Path::from_iter(target.folder.parts().chain(Path::from(open.path.as_str()).parts()));
+        let object = target.store.head(&full).await.map_err(|e| Error::store("read back the size of a written file", e))?;
+        self.written.rows += metadata.file_metadata().num_rows() as u64;
+        self.written.adds.push(Add {
+            path: open.path,
+            partition_values: target.partition_column.map(|name| (name.to_owned(), open.cut)).into_iter().collect(),
+            size: object.size as i64,
+            modification_time: object.last_modified.timestamp_millis(),
+            data_change: true,
+            stats: Some(stats),
+            tags: tags(target.sort_tag.as_deref()),
+            ..Add::default()
+        });
+        Ok(())
+    }
+
+    /// Closes what is open, or abandons it if the write failed, and hands over the finished files.
+    async fn finish(mut self, succeeded: bool) -> Result<Written> {
+        if succeeded {
+            if let Err(e) = self.close().await {
+                discard(self.target.store.as_ref(), &self.target.folder, &self.written).await;
+                return Err(e);
+            }
+        } else if let Some(open) = self.open.take() {
+            let mut upload = open.writer.into_inner();
+            if let Err(e) = upload.abort().await {
+                tracing::warn!(error = %e, "an unfinished upload could not be abandoned");
+            }
+        }
+        Ok(self.written)
+    }
+}
+
+impl OpenFile {
+    fn create(target: &Target, cut: Option<String>) -> Result<Self> {
+        let name = format!("part-{}.zstd.parquet", uuid::Uuid::now_v7());
+        let path = match (target.partition_column, &cut) {
+            (None, _) => name,
+            (Some(column), value) => format!("{column}={}/{name}", value.as_deref().unwrap_or("__HIVE_DEFAULT_PARTITION__")),
+        };
+        let full = Path::from_iter(target.folder.parts().chain(Path::from(path.as_str()).parts()));
+        let upload = BufWriter::new(Arc::clone(&target.store), full);
+        let writer = AsyncArrowWriter::try_new(upload, Arc::clone(&target.stored), Some(target.properties.clone()));
+        Ok(Self { cut, path, writer: writer.map_err(parquet)? })
+    }
+}
+
+/// A cut's value as Delta writes partition values.
+fn cut_text(cut: &ArrayRef, row: usize) -> Result<Option<String>> {
+    if cut.is_null(row) {
+        return Ok(None);
+    }
+    match cut.data_type() {
+        DataType::Int32 => Ok(Some(cut.as_primitive::<Int32Type>().value(row).to_string())),
+        DataType::Date32 => {
+            let day = Date32Type::to_naive_date_opt(cut.as_primitive::<Date32Type>().value(row));
+            let day = day.ok_or_else(|| Error::Invalid("date out of range for a day partition".to_owned()))?;
+            Ok(Some(day.format("%Y-%m-%d").to_string()))
+        }
+        other => Err(Error::Internal(format!("a partition column of type {other}"))),
+    }
+}
+
+fn parquet(e: datafusion::parquet::errors::ParquetError) -> Error {
+    Error::DataFusion(e.into())
+}

@@ -1,0 +1,179 @@
+//! One unit of work over the catalog: what it reads, what it has staged, its commit.
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::objects::{Change, ObjectId, Objects};
+use crate::table::{Append, TableState, Written};
+use crate::warehouse::{Snapshot, Staged, Warehouse};
+
+/// Reads one snapshot of the warehouse plus its own staged changes. Dropped without commit, it leaves nothing but
+/// orphaned files; [`Transaction::rollback`] removes those too.
+pub struct Transaction {
+    warehouse: Arc<Warehouse>,
+    base: Arc<Snapshot>,
+    objects: Arc<Objects>,
+    staged: Staged,
+}
+
+/// How far a transaction had come, to return to if a statement in it fails.
+pub struct Savepoint {
+    objects: Arc<Objects>,
+    staged: Staged,
+}
+
+impl Transaction {
+    /// Begins on the newest snapshot.
+    pub async fn begin(warehouse: &Arc<Warehouse>) -> Result<Self> {
+        let base = warehouse.snapshot().await?;
+        let objects = Arc::new(base.objects.clone());
+        Ok(Self { warehouse: Arc::clone(warehouse), base, objects, staged: Staged::default() })
+    }
+
+    /// The catalog as this transaction sees it.
+    pub fn objects(&self) -> &Arc<Objects> {
+        &self.objects
+    }
+
+    /// The warehouse it works on.
+    pub fn warehouse(&self) -> &Arc<Warehouse> {
+        &self.warehouse
+    }
+
+    /// The log position it reads, which changes exactly when somebody's commit can change an answer.
+    pub fn position(&self) -> u64 {
+        self.base.position
+    }
+
+    /// Whether nothing is staged.
+    pub fn is_clean(&self) -> bool {
+        self.staged.is_empty()
+    }
+
+    /// A frozen view that plans may keep while the transaction goes on.
+    pub fn view(&self) -> View {
+        View {
+            warehouse: Arc::clone(&self.warehouse),
+            base: Arc::clone(&self.base),
+            objects: Arc::clone(&self.objects),
+            staged: Arc::new(self.staged.clone()),
+        }
+    }
+
+    /// Stages a change of the catalog; it is checked against what this transaction sees.
+    pub fn change(&mut self, change: Change) -> Result<()> {
+        self.objects = Arc::new(self.objects.apply(std::slice::from_ref(&change))?);
+        self.staged.changes.push(change);
+        Ok(())
+    }
+
+    /// Stages written files. `checked_at`: the version against which keys were checked to be new.
+    pub fn append(&mut self, table: ObjectId, written: Written, transactions: Vec<(String, i64)>, checked_at: Option<i64>) {
+        let staged = self.staged.appends.entry(table).or_default();
+        staged.append.adds.extend(written.adds);
+        staged.append.transactions.extend(transactions);
+        staged.checked_at = staged.checked_at.or(checked_at);
+    }
+
+    /// An id for an object that this transaction makes.
+    pub fn allocate_id(&self) -> ObjectId {
+        self.warehouse.allocate_id()
+    }
+
+    /// Remembers how far it has come.
+    pub fn savepoint(&self) -> Savepoint {
+        Savepoint { objects: Arc::clone(&self.objects), staged: self.staged.clone() }
+    }
+
+    /// Forgets what was staged since `savepoint`.
+    pub fn return_to(&mut self, savepoint: Savepoint) {
+        self.objects = savepoint.objects;
+        self.staged = savepoint.staged;
+    }
+
+    /// Commits everything that was staged, all or nothing.
+    pub async fn commit(self) -> Result<()> {
+        if self.staged.is_empty() {
+            return Ok(());
+        }
+        let files = self.staged.appends.clone();
+        let objects = Arc::clone(&self.objects);
+        let outcome = self.warehouse.commit(self.base, self.staged).await;
+        // A conflict is certain not to be committed. After any other error it may be, so the files stay.
+        if matches!(outcome, Err(Error::Conflict(_) | Error::LeaseHeld { .. } | Error::AlreadyExists { .. })) {
+            discard(&self.warehouse, &objects, files.into_iter().map(|(id, staged)| (id, staged.append))).await;
+        }
+        outcome.map(|_| ())
+    }
+
+    /// Gives up, removing files already written.
+    pub async fn rollback(self) {
+        let appends = self.staged.appends.into_iter().map(|(id, staged)| (id, staged.append));
+        discard(&self.warehouse, &self.objects, appends).await;
+    }
+}
+
+async fn discard(warehouse: &Warehouse, objects: &Objects, appends: impl Iterator<Item = (ObjectId, Append)>) {
+    for (id, append) in appends {
+        if let Some(def) = objects.table(id) {
+            warehouse.discard(def, &Written { adds: append.adds, rows: 0 }).await;
+        }
+    }
+}
+
+/// What a transaction saw at one moment: the catalog, and every table with the rows staged so far.
+#[derive(Clone)]
+pub struct View {
+    warehouse: Arc<Warehouse>,
+    base: Arc<Snapshot>,
+    objects: Arc<Objects>,
+    staged: Arc<Staged>,
+}
+
+impl std::fmt::Debug for View {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View").field("position", &self.base.position).finish_non_exhaustive()
+    }
+}
+
+impl View {
+    /// The catalog.
+    pub fn objects(&self) -> &Arc<Objects> {
+        &self.objects
+    }
+
+    /// The warehouse.
+    pub fn warehouse(&self) -> &Arc<Warehouse> {
+        &self.warehouse
+    }
+
+    /// A table's files, its own staged ones included.
+    pub async fn table(&self, id: ObjectId) -> Result<Arc<TableState>> {
+        let state = match self.base.objects.table(id) {
+            Some(_) => self.warehouse.table(&self.base, id).await?,
+            None => {
+                let def = self.objects.table(id).ok_or_else(|| Error::Internal(format!("no table with id {id}")))?;
+                Arc::new(TableState::empty(Arc::clone(def), -1)?)
+            }
+        };
+        match self.staged.appends.get(&id) {
+            Some(staged) => Ok(Arc::new(state.with_added(&staged.append, state.version)?)),
+            None => Ok(state),
+        }
+    }
+
+    /// A table's files as committed, without what this transaction staged.
+    pub async fn committed(&self, id: ObjectId) -> Result<Option<Arc<TableState>>> {
+        match self.base.objects.table(id) {
+            Some(_) => Ok(Some(self.warehouse.table(&self.base, id).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Only these files, as a table: how rows just written are checked before they are staged.
+    pub fn only(&self, id: ObjectId, written: &Written) -> Result<Arc<TableState>> {
+        let def = self.objects.table(id).ok_or_else(|| Error::Internal(format!("no table with id {id}")))?;
+        let append = Append { adds: written.adds.clone(), transactions: Vec::new() };
+        Ok(Arc::new(TableState::empty(Arc::clone(def), -1)?.with_added(&append, -1)?))
+    }
+}

@@ -1,0 +1,426 @@
+//! The warehouse: one store, its log, the newest catalog, and the commit of changes to all of it.
+//!
+//! A commit is one object put into the warehouse log; everything after that (the Delta logs of the tables it
+//! touched) follows from it and is repeated by whoever opens the warehouse after a crash. Commits of one process
+//! run one after the other; the lease keeps other processes from committing at all, and the log's put-if-absent
+//! keeps a process whose lease ran out from doing harm.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use chrono::Utc;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::execution::TaskContext;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::logical_expr::ScalarUDF;
+use datafusion::physical_plan::ExecutionPlan;
+use parking_lot::{Mutex, RwLock};
+
+use crate::error::{Error, Result};
+use crate::lease::{HolderInfo, Lease};
+use crate::log::{Entry, Log, TableCommit};
+use crate::objects::{Change, ObjectId, Objects, TableDef};
+use crate::store::{Store, StoreOptions, probe_conditional_put};
+use crate::table::{self, Append, LakeTable, Layout, Progress, TableState, Written};
+
+/// The name under which plans know the warehouse's store; every engine registers its own store there.
+pub const STORE_URL: &str = "audience://warehouse";
+/// The catalog is written whole every so many entries, so that opening reads few of them.
+const CHECKPOINT_EVERY: u64 = 64;
+/// How many versions of a table are kept at hand for transactions that still read an older one.
+const VERSIONS_AT_HAND: usize = 16;
+
+/// What a warehouse is opened with.
+pub struct Options {
+    /// A folder, or a `memory:`, `s3:`, `gs:`, `az:` URL.
+    pub location: String,
+    /// Credentials and endpoints of the store.
+    pub store: StoreOptions,
+    /// The stable hash `f(key…, buckets) → int` by which keyed tables are cut. Part of the format: it must never
+    /// change for an existing warehouse.
+    pub bucket: Arc<ScalarUDF>,
+    /// Who takes the lease, as another process is told when it wants it.
+    pub holder: HolderInfo,
+    /// Whether a warehouse may be made where there is none.
+    pub create: bool,
+}
+
+/// The catalog as of one log position.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The log entry that made it; 0 is the empty warehouse.
+    pub position: u64,
+    /// Schemas, tables, views and table versions.
+    pub objects: Objects,
+}
+
+/// An open warehouse.
+pub struct Warehouse {
+    store: Store,
+    log: Log,
+    bucket: Arc<ScalarUDF>,
+    holder: HolderInfo,
+    newest: RwLock<Arc<Snapshot>>,
+    /// Object ids are handed out before the commit that makes them known.
+    next_id: AtomicU32,
+    /// Whether this process holds the lease: then nobody else moves the log and nothing need be asked of it.
+    writing: AtomicBool,
+    commit: tokio::sync::Mutex<Committer>,
+    tables: Mutex<HashMap<ObjectId, BTreeMap<i64, Arc<TableState>>>>,
+    /// Application transactions committed by this process, so that a retry needs no log replay.
+    ingested: Mutex<HashMap<(ObjectId, String), i64>>,
+}
+
+#[derive(Default)]
+struct Committer {
+    lease: Option<Lease>,
+    /// An entry that is committed but perhaps not yet in all its Delta logs (a crash or the store came in between).
+    behind: Option<Entry>,
+    /// The last put of an entry failed without saying whether it landed: the log must be read before the next one.
+    uncertain: bool,
+}
+
+/// Rows to add to a table, written to files that are not yet committed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StagedAppend {
+    pub(crate) append: Append,
+    /// The table version against which a key's uniqueness was checked; the commit fails if the table has moved.
+    pub(crate) checked_at: Option<i64>,
+}
+
+/// Everything one transaction commits.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Staged {
+    pub(crate) changes: Vec<Change>,
+    pub(crate) appends: BTreeMap<ObjectId, StagedAppend>,
+}
+
+impl Staged {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.appends.is_empty()
+    }
+}
+
+impl Warehouse {
+    /// Opens a warehouse, finishing what a crashed writer left half told to the Delta logs.
+    ///
+    /// Reading needs no lease; it is taken with the first write or by [`Warehouse::begin_writing`].
+    pub async fn open(options: Options) -> Result<Arc<Self>> {
+        let store = Store::open(&options.location, &options.store, options.create).await?;
+        let log = Log::open(store.clone());
+        log.create_or_check_format(options.create).await?;
+        let (objects, last) = log.load().await?;
+        let position = last.as_ref().map_or(objects.position, |entry| entry.id);
+        let next_id = objects.next_id;
+        let committer = Committer { behind: last, ..Committer::default() };
+        Ok(Arc::new(Self {
+            store,
+            log,
+            bucket: options.bucket,
+            holder: options.holder,
+            newest: RwLock::new(Arc::new(Snapshot { position, objects })),
+            next_id: AtomicU32::new(next_id),
+            writing: AtomicBool::new(false),
+            commit: tokio::sync::Mutex::new(committer),
+            tables: Mutex::default(),
+            ingested: Mutex::default(),
+        }))
+    }
+
+    /// Makes the store known to plans that run in `runtime`.
+    pub fn register(&self, runtime: &RuntimeEnv) -> Result<()> {
+        let url = url::Url::parse(STORE_URL).map_err(|e| Error::Internal(e.to_string()))?;
+        runtime.register_object_store(&url, Arc::clone(&self.store.root));
+        Ok(())
+    }
+
+    /// Where the warehouse is, without credentials.
+    pub fn location(&self) -> &url::Url {
+        &self.store.url
+    }
+
+    /// The newest catalog. A process without the lease first reads what the writer has added to the log.
+    pub async fn snapshot(&self) -> Result<Arc<Snapshot>> {
+        if !self.writing.load(Ordering::Acquire) {
+            let mut committer = self.commit.lock().await;
+            if !self.writing.load(Ordering::Acquire) {
+                self.follow(&mut committer).await?;
+            }
+        }
+        Ok(Arc::clone(&self.newest.read()))
+    }
+
+    /// Takes the lease, so that this process may commit. Probes the store for conditional puts first.
+    ///
+    /// # Errors
+    /// [`Error::LeaseHeld`] names the process that has it; a store without conditional puts is refused.
+    pub async fn begin_writing(&self) -> Result<()> {
+        self.ready(&mut *self.commit.lock().await).await
+    }
+
+    /// Gives the lease back. Commits after this take it again.
+    pub async fn stop_writing(&self) -> Result<()> {
+        let mut committer = self.commit.lock().await;
+        self.writing.store(false, Ordering::Release);
+        match committer.lease.take() {
+            Some(lease) => lease.release().await,
+            None => Ok(()),
+        }
+    }
+
+    async fn ready(&self, committer: &mut Committer) -> Result<()> {
+        match &committer.lease {
+            Some(lease) => {
+                if let Err(e) = lease.check() {
+                    self.writing.store(false, Ordering::Release);
+                    committer.lease = None;
+                    return Err(e);
+                }
+            }
+            None => {
+                let lease = Lease::acquire(&self.store, self.holder.clone()).await?;
+                probe_conditional_put(&self.store).await?;
+                self.follow(committer).await?;
+                committer.lease = Some(lease);
+                self.writing.store(true, Ordering::Release);
+            }
+        }
+        if committer.uncertain {
+            self.follow(committer).await?;
+            committer.uncertain = false;
+        }
+        self.catch_up(committer).await
+    }
+
+    /// Finishes what a crash or a failing store left half told to the Delta logs.
+    async fn catch_up(&self, committer: &mut Committer) -> Result<()> {
+        if let Some(entry) = committer.behind.take() {
+            if let Err(e) = self.log.recover(&entry).await {
+                committer.behind = Some(entry);
+                return Err(e);
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies the entries that others added to the log since we last looked.
+    async fn follow(&self, committer: &mut Committer) -> Result<()> {
+        loop {
+            let current = Arc::clone(&self.newest.read());
+            let Some(entry) = self.log.next_after(current.position).await? else { return Ok(()) };
+            let objects = current.objects.apply_entry(&entry)?;
+            self.next_id.fetch_max(objects.next_id, Ordering::AcqRel);
+            *self.newest.write() = Arc::new(Snapshot { position: entry.id, objects });
+            committer.behind = Some(entry);
+        }
+    }
+
+    /// An object id that no object has had.
+    pub(crate) fn allocate_id(&self) -> ObjectId {
+        self.next_id.fetch_add(1, Ordering::AcqRel)
+    }
+
+    /// A table's files as of `snapshot`.
+    pub async fn table(&self, snapshot: &Snapshot, id: ObjectId) -> Result<Arc<TableState>> {
+        let def = snapshot.objects.table(id).ok_or_else(|| Error::Internal(format!("no table with id {id}")))?;
+        let version = snapshot.objects.table_version(id);
+        if let Some(state) = self.tables.lock().get(&id).and_then(|versions| versions.get(&version)) {
+            return Ok(Arc::clone(state));
+        }
+        let empty = TableState::empty(Arc::clone(def), version)?;
+        let loaded = table::load(&self.store.root, &self.store.url, def, &empty.schema, Some(version)).await;
+        let loaded = match loaded {
+            Ok(loaded) => loaded,
+            // The writer may have died between the warehouse log and the table's; the entry tells the rest.
+            Err(e) => {
+                let mut committer = self.commit.lock().await;
+                if committer.behind.is_none() {
+                    return Err(e);
+                }
+                self.catch_up(&mut committer).await?;
+                table::load(&self.store.root, &self.store.url, def, &empty.schema, Some(version)).await?
+            }
+        };
+        let state = Arc::new(TableState { version: loaded.version, files: Arc::new(loaded.files), ..empty });
+        self.remember(id, Arc::clone(&state));
+        Ok(state)
+    }
+
+    fn remember(&self, id: ObjectId, state: Arc<TableState>) {
+        let mut tables = self.tables.lock();
+        let versions = tables.entry(id).or_default();
+        versions.insert(state.version, state);
+        while versions.len() > VERSIONS_AT_HAND {
+            versions.pop_first();
+        }
+    }
+
+    /// A provider that scans `state`; `schema` as for [`LakeTable::new`].
+    pub fn provider(&self, state: Arc<TableState>, schema: SchemaRef) -> Result<LakeTable> {
+        Ok(LakeTable::new(state, schema, ObjectStoreUrl::parse(STORE_URL)?))
+    }
+
+    /// Writes the rows of a plan as files of `table`, to be committed by a transaction.
+    pub async fn write(
+        &self,
+        table: &TableDef,
+        plan: Arc<dyn ExecutionPlan>,
+        task: Arc<TaskContext>,
+        progress: Option<Progress>,
+    ) -> Result<Written> {
+        let layout = Layout::of(table)?;
+        table::write(table, &layout, Arc::clone(&self.store.root), &self.bucket, plan, task, progress).await
+    }
+
+    /// Removes files that were written and will not be committed.
+    pub async fn discard(&self, table: &TableDef, written: &Written) {
+        let folder = object_store::path::Path::from(table.path.as_str());
+        table::discard(self.store.root.as_ref(), &folder, written).await;
+    }
+
+    /// The newest version that `application` committed to a table: how a repeated batch is recognised.
+    pub async fn ingested(&self, snapshot: &Snapshot, id: ObjectId, application: &str) -> Result<Option<i64>> {
+        if let Some(version) = self.ingested.lock().get(&(id, application.to_owned())) {
+            return Ok(Some(*version));
+        }
+        let Some(def) = snapshot.objects.table(id) else { return Ok(None) };
+        // Loading the table first rolls a half-told commit forward into its log.
+        self.table(snapshot, id).await?;
+        table::transaction(&self.store.root, &self.store.url, def, application).await
+    }
+
+    /// Commits what a transaction staged on top of `base`, all or nothing, and returns the catalog it made.
+    ///
+    /// Once begun it runs to its end even if the caller goes away.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`]: something the transaction relied on has changed since `base`; nothing is committed.
+    pub(crate) async fn commit(self: &Arc<Self>, base: Arc<Snapshot>, staged: Staged) -> Result<Arc<Snapshot>> {
+        let this = Arc::clone(self);
+        let task = tokio::spawn(async move { this.commit_whole(&base, staged).await });
+        task.await.map_err(|e| Error::Internal(format!("a commit stopped: {e}")))?
+    }
+
+    async fn commit_whole(&self, base: &Snapshot, staged: Staged) -> Result<Arc<Snapshot>> {
+        let mut committer = self.commit.lock().await;
+        self.ready(&mut committer).await?;
+        let current = Arc::clone(&self.newest.read());
+        check_unmoved(base, &current, &staged)?;
+        let applied = current.objects.apply(&staged.changes)?;
+
+        let at = Utc::now();
+        let id = current.position + 1;
+        let mut tables = Vec::new();
+        let mut states = Vec::new();
+        // A table may be put several times in one transaction (created, then commented on); it is created once.
+        let created: BTreeSet<ObjectId> = staged
+            .changes
+            .iter()
+            .filter(|change| matches!(change, Change::PutTable(_)))
+            .map(Change::id)
+            .filter(|id| current.objects.table(*id).is_none())
+            .collect();
+        let mut appends = staged.appends.clone();
+        for def in created.iter().filter_map(|id| applied.table(*id)) {
+            let append = appends.remove(&def.id).unwrap_or_default().append;
+            let layout = Layout::of(def)?;
+            let first = table::creation(def, &layout, at)?;
+            let actions = table::commit(first, &append, "CREATE TABLE", id, at)?;
+            tables.push(TableCommit { table: def.id, path: def.path.clone(), version: 0, actions });
+            states.push((def.id, TableState::empty(Arc::clone(def), 0)?.with_added(&append, 0)?, append));
+        }
+        for (table, StagedAppend { append, .. }) in appends {
+            // Dropped later in the same transaction: its files are nobody's.
+            let Some(def) = applied.table(table) else { continue };
+            let state = self.table_locked(&current, table, &mut committer).await?;
+            let version = state.version + 1;
+            let actions = table::commit(Vec::new(), &append, "WRITE", id, at)?;
+            tables.push(TableCommit { table, path: def.path.clone(), version, actions });
+            states.push((table, state.with_added(&append, version)?, append));
+        }
+
+        let epoch = committer.lease.as_ref().map_or(0, Lease::epoch);
+        let entry = Entry::new(id, at, epoch, self.holder.to_string(), staged.changes, tables);
+        let objects = current.objects.apply_entry(&entry)?;
+        if let Err(e) = self.log.append(&entry).await {
+            committer.uncertain = true;
+            return Err(e);
+        }
+        // From here on it is committed: failures below are mended later and are not the caller's.
+        for (table, state, append) in states {
+            let mut ingested = self.ingested.lock();
+            for (application, version) in append.transactions {
+                ingested.insert((table, application), version);
+            }
+            drop(ingested);
+            self.remember(table, Arc::new(state));
+        }
+        let snapshot = Arc::new(Snapshot { position: id, objects });
+        *self.newest.write() = Arc::clone(&snapshot);
+        if let Err(e) = self.log.roll_forward(&entry).await {
+            tracing::warn!(transaction = id, error = %e, "a commit is not yet in its tables' logs, it will be before the next one");
+            committer.behind = Some(entry);
+        }
+        if id.is_multiple_of(CHECKPOINT_EVERY) {
+            if let Err(e) = self.log.checkpoint(&snapshot.objects, id).await {
+                tracing::warn!(transaction = id, error = %e, "the catalog checkpoint could not be written");
+            }
+        }
+        Ok(snapshot)
+    }
+
+    /// [`Warehouse::table`] for a caller that holds the commit lock (and has rolled everything forward).
+    async fn table_locked(&self, snapshot: &Snapshot, id: ObjectId, _: &mut Committer) -> Result<Arc<TableState>> {
+        let version = snapshot.objects.table_version(id);
+        if let Some(state) = self.tables.lock().get(&id).and_then(|versions| versions.get(&version)) {
+            return Ok(Arc::clone(state));
+        }
+        let def = snapshot.objects.table(id).ok_or_else(|| Error::Internal(format!("no table with id {id}")))?;
+        let empty = TableState::empty(Arc::clone(def), version)?;
+        let loaded = table::load(&self.store.root, &self.store.url, def, &empty.schema, Some(version)).await?;
+        let state = Arc::new(TableState { version: loaded.version, files: Arc::new(loaded.files), ..empty });
+        self.remember(id, Arc::clone(&state));
+        Ok(state)
+    }
+}
+
+/// Whether everything `staged` relied on in `base` is still so in `current`.
+fn check_unmoved(base: &Snapshot, current: &Snapshot, staged: &Staged) -> Result<()> {
+    let concurrent = |what: &str| Error::Conflict(format!("could not serialize access: {what} was changed by a concurrent transaction"));
+    for (id, append) in &staged.appends {
+        let created_here = base.objects.table(*id).is_none();
+        if created_here {
+            continue;
+        }
+        let Some(def) = current.objects.table(*id) else { return Err(concurrent("a table that rows were added to")) };
+        if append.checked_at.is_some_and(|version| version != current.objects.table_version(*id)) {
+            return Err(concurrent(&format!("table \"{}\"", def.name)));
+        }
+    }
+    if base.position == current.position {
+        return Ok(());
+    }
+    for change in &staged.changes {
+        let id = change.id();
+        if base.objects.definition(id) != current.objects.definition(id) {
+            return Err(concurrent("an object that was altered or dropped"));
+        }
+        if let Change::PutView(view) = change {
+            let made_here = |id: ObjectId| staged.changes.iter().any(|c| c.id() == id);
+            if view.depends_on.iter().any(|id| current.objects.definition(*id).is_none() && !made_here(*id)) {
+                return Err(concurrent(&format!("a relation that view \"{}\" reads", view.name)));
+            }
+        }
+        if matches!(change, Change::DropTable(_) | Change::DropView(_)) {
+            let dropped_here = |id: ObjectId| {
+                staged.changes.iter().any(|c| matches!(c, Change::DropTable(d) | Change::DropView(d) if *d == id))
+            };
+            if current.objects.dependents(id).iter().any(|view| !dropped_here(view.id)) {
+                return Err(concurrent("a relation that views read"));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! The PostgreSQL wire protocol over `Session`: the only code that knows pgwire.
+//!
+//! The life of one connection:
+//! 1. `listener` accepts it, bounds how many there are, and ends them all at shutdown.
+//! 2. `startup` greets it: encryption requests, version, role, database, settings, cancel key.
+//! 3. `wire` owns the socket: bytes in and out, and the promise that the socket is read while a
+//!    statement runs, so that a client that hangs up stops its work.
+//! 4. `frontend` takes messages out of those bytes; a malformed one is an error, never a panic.
+//! 5. `connection` answers message by message: `simple` for a query string, `extended` for
+//!    Parse / Bind / Describe / Execute, `describe` for the columns of either and `cursor` for the
+//!    rows, in bounded memory.
+//! 6. `encode`, `params` and `pg_type` turn Arrow values into PostgreSQL's and back.
+//! 7. `cancel` finds the connection that a cancel request names.
+//!
+//! pgwire encodes what we send. What clients send is decoded here: its decoders trust the lengths
+//! and counts inside a message and panic on wrong ones.
+
+mod cancel;
+mod connection;
+mod cursor;
+mod describe;
+pub(crate) mod encode;
+mod error;
+mod extended;
+mod frontend;
+mod listener;
+mod params;
+mod pg_type;
+mod simple;
+mod startup;
+mod wire;
+
+pub use listener::{ServerOptions, run};

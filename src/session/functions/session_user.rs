@@ -1,0 +1,19 @@
+//! `session_user`: the user who logged in.
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::DataType;
+
+use super::session_function::text;
+use super::{SessionFacts, SessionFunction};
+
+pub(super) fn function(facts: &Arc<SessionFacts>) -> SessionFunction {
+    SessionFunction::new(
+        facts,
+        "session_user",
+        DataType::Utf8,
+        |facts, _| text(&facts.user),
+        "session_user",
+        "Returns the name of the user who logged in.",
+    )
+}

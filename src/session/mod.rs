@@ -1,0 +1,468 @@
+//! One caller: settings, transaction, cancellation. Every entry point, library and wire, goes through it.
+
+mod functions;
+mod rows;
+mod running;
+pub(crate) mod settings;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use catalog::Transaction;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
+use datafusion::logical_expr::ScalarUDF;
+use datafusion::prelude::SessionConfig;
+use datafusion::scalar::ScalarValue;
+
+pub use self::rows::Rows;
+pub use self::running::Canceller;
+pub(crate) use self::running::Running;
+use self::settings::{Scope, Settings};
+use crate::engine::{Engine, Planner};
+use crate::error::{Error, Result, SqlState};
+use crate::statement::{self, Kind, Statement};
+
+/// Where a session stands with transactions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransactionStatus {
+    /// Outside of a transaction block.
+    Idle,
+    /// Inside of one.
+    Active,
+    /// Inside of one that failed: everything is refused until it ends.
+    Failed,
+}
+
+/// Something the user should know that is not an error.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    /// `NOTICE`, `WARNING`, `INFO`.
+    pub severity: &'static str,
+    /// The condition; 00000 for a plain notice.
+    pub sqlstate: SqlState,
+    /// What happened, lowercase.
+    pub message: String,
+    /// More of it.
+    pub detail: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// A statement planned as far as its parameters and columns.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// Types of `$1`, `$2`, …
+    pub params: Vec<Field>,
+    /// The columns it returns; `None` if it returns no rows.
+    pub columns: Option<SchemaRef>,
+    pub(crate) statement: Arc<Statement>,
+}
+
+/// What came of a statement.
+#[derive(Debug)]
+pub enum Execution {
+    /// Rows, to be read.
+    Rows(Rows),
+    /// Done; the command tag says what was.
+    Done {
+        /// As PostgreSQL prints it: `INSERT 0 3`.
+        tag: String,
+    },
+}
+
+impl Execution {
+    pub(crate) fn done(tag: impl Into<String>) -> Self {
+        Self::Done { tag: tag.into() }
+    }
+}
+
+/// What holds a transaction open between statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Block {
+    /// Nothing: every statement is its own transaction.
+    None,
+    /// A simple query of several statements.
+    Implicit,
+    /// `BEGIN`.
+    Explicit,
+}
+
+/// One caller of an [`Engine`].
+///
+/// Statements run one at a time. A session that is dropped in a transaction rolls it back.
+pub struct Session {
+    engine: Arc<Engine>,
+    user: String,
+    pid: i32,
+    settings: Settings,
+    functions: Vec<Arc<ScalarUDF>>,
+    block: Block,
+    /// The block has failed; shared with the rows it streams, whose errors come after `execute` has returned.
+    failed: Arc<AtomicBool>,
+    /// The open transaction: of the block, or of the statement running now.
+    work: Option<Transaction>,
+    canceller: Canceller,
+    notices: Vec<Notice>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("user", &self.user).field("pid", &self.pid).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    pub(crate) fn new(engine: Arc<Engine>, user: &str, pid: i32) -> Result<Self> {
+        let settings = Settings::new(user);
+        let facts = functions::SessionFacts {
+            user: user.to_owned(),
+            database: crate::engine::DATABASE.to_owned(),
+            pid,
+            settings: settings.shared(),
+            started: engine.started(),
+        };
+        Ok(Self {
+            functions: functions::all(facts),
+            engine,
+            user: user.to_owned(),
+            pid,
+            settings,
+            block: Block::None,
+            failed: Arc::default(),
+            work: None,
+            canceller: Canceller::default(),
+            notices: Vec::new(),
+        })
+    }
+
+    /// The session's number, unique within the engine: what `pg_backend_pid()` returns.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// The statements of `sql`, each with its own text and place. Empty for an empty string.
+    pub fn parse(&self, sql: &str) -> Result<Vec<Statement>> {
+        statement::parse(sql)
+    }
+
+    /// Plans a statement far enough to know its parameters and columns. `param_types[i]` is what the caller says
+    /// of `$i+1`; `None` leaves it to inference. Nothing is executed.
+    pub async fn prepare(&mut self, statement: Statement, param_types: &[Option<DataType>]) -> Result<Prepared> {
+        let declared = param_types.iter().map(|t| t.clone().map(|t| Arc::new(Field::new("", t, true)))).collect();
+        self.prepare_typed(statement, declared).await
+    }
+
+    /// [`Session::prepare`] with whole fields, whose metadata can say `uuid` or `jsonb`.
+    pub(crate) async fn prepare_typed(&mut self, statement: Statement, declared: Vec<Option<FieldRef>>) -> Result<Prepared> {
+        self.check_block(&statement.kind)?;
+        let running = self.canceller.begin(self.settings.statement_timeout());
+        let began = self.begin_work().await?;
+        let described = running.race(statement::describe(self, &statement.kind, &declared)).await;
+        let described = described.map_err(|e| e.locate(&statement));
+        if began && self.block == Block::None {
+            self.work = None;
+        }
+        match described {
+            Ok((params, columns)) => Ok(Prepared { params, columns, statement: Arc::new(statement) }),
+            Err(e) => {
+                self.fail_transaction();
+                Err(e)
+            }
+        }
+    }
+
+    /// Runs a prepared statement with values for its parameters.
+    ///
+    /// # Errors
+    /// 25P02 in a failed block; 0A000 if the tables have changed so that it would return other columns than it was
+    /// prepared with; whatever the statement itself meets. On an error nothing of the statement remains.
+    pub async fn execute(&mut self, prepared: &Prepared, params: Vec<ScalarValue>) -> Result<Execution> {
+        let statement = &prepared.statement;
+        let outcome = self.execute_located(prepared, params).await;
+        outcome.map_err(|e| e.locate(statement))
+    }
+
+    async fn execute_located(&mut self, prepared: &Prepared, params: Vec<ScalarValue>) -> Result<Execution> {
+        let statement = Arc::clone(&prepared.statement);
+        self.check_block(&statement.kind)?;
+        if params.len() != prepared.params.len() {
+            let message = format!("the statement has {} parameters, {} values were given", prepared.params.len(), params.len());
+            return Err(Error::new(SqlState::PROTOCOL_VIOLATION, message));
+        }
+        // What ends a transaction is never cut off by cancel or deadline: its outcome must be told.
+        if let Some(execution) = statement::transaction::run(self, &statement.kind).await? {
+            return Ok(execution);
+        }
+        let running = self.canceller.begin(self.settings.statement_timeout());
+        let outcome = match self.begin_work().await {
+            Ok(_) => running.race(statement::run(self, prepared, params, running.clone())).await,
+            Err(e) => Err(e),
+        };
+        match (outcome, self.block) {
+            (Ok(execution), Block::None) => match self.work.take() {
+                Some(work) => work.commit().await.map(|()| execution).map_err(Error::from),
+                None => Ok(execution),
+            },
+            (Err(e), Block::None) => {
+                if let Some(work) = self.work.take() {
+                    work.rollback().await;
+                }
+                Err(e)
+            }
+            (Ok(execution), _) => Ok(execution),
+            (Err(e), _) => {
+                self.fail_transaction();
+                Err(e)
+            }
+        }
+    }
+
+    /// Parses and runs a string of statements, handing each result to `each` before the next begins; several
+    /// statements are one transaction, as in PostgreSQL's simple protocol.
+    pub async fn run<F>(&mut self, sql: &str, mut each: F) -> Result<()>
+    where
+        F: AsyncFnMut(&mut Session, Execution) -> Result<()>,
+    {
+        let statements = self.parse(sql)?;
+        let several = statements.len() > 1;
+        if several {
+            self.begin_block();
+        }
+        let mut outcome = Ok(());
+        for statement in statements {
+            outcome = async {
+                let prepared = self.prepare(statement, &[]).await?;
+                let execution = self.execute(&prepared, Vec::new()).await?;
+                each(self, execution).await
+            }
+            .await;
+            if outcome.is_err() {
+                break;
+            }
+        }
+        if several {
+            let ended = self.end_block(outcome.is_ok()).await;
+            outcome = outcome.and(ended);
+        }
+        outcome
+    }
+
+    /// Refuses what a failed block refuses.
+    fn check_block(&mut self, kind: &Kind) -> Result<()> {
+        if self.transaction() == TransactionStatus::Failed && !statement::transaction::ends_block(kind) {
+            self.work = None;
+            let message = "current transaction is aborted, commands ignored until end of transaction block";
+            return Err(Error::new(SqlState::IN_FAILED_SQL_TRANSACTION, message));
+        }
+        Ok(())
+    }
+
+    /// Takes a snapshot if none is held; says whether it did.
+    async fn begin_work(&mut self) -> Result<bool> {
+        if self.work.is_some() {
+            return Ok(false);
+        }
+        self.work = Some(Transaction::begin(self.engine.warehouse()).await?);
+        Ok(true)
+    }
+
+    /// Ends the statement now running with 57014, from anywhere.
+    pub fn canceller(&self) -> Canceller {
+        self.canceller.clone()
+    }
+
+    /// Where the session stands with transactions.
+    pub fn transaction(&self) -> TransactionStatus {
+        match self.block {
+            Block::None => TransactionStatus::Idle,
+            _ if self.failed.load(Ordering::Acquire) => TransactionStatus::Failed,
+            Block::Implicit => TransactionStatus::Idle,
+            Block::Explicit => TransactionStatus::Active,
+        }
+    }
+
+    /// Marks the open block as failed; outside of one it does nothing.
+    pub fn fail_transaction(&mut self) {
+        if self.block != Block::None {
+            self.failed.store(true, Ordering::Release);
+        }
+    }
+
+    /// Begins the transaction round a simple query of several statements. A `BEGIN` in it makes it explicit.
+    pub fn begin_block(&mut self) {
+        if self.block == Block::None {
+            self.enter(Block::Implicit);
+        }
+    }
+
+    /// Ends it: commits if `ok`, else rolls back. An explicit block stays open.
+    pub async fn end_block(&mut self, ok: bool) -> Result<()> {
+        match self.block {
+            Block::Implicit if ok && self.transaction() != TransactionStatus::Failed => self.commit().await,
+            Block::Implicit => {
+                self.rollback().await;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn enter(&mut self, block: Block) {
+        self.block = block;
+        self.failed.store(false, Ordering::Release);
+        self.settings.begin();
+    }
+
+    /// `BEGIN`: whether a block was open already (an implicit one becomes explicit).
+    pub(crate) fn begin(&mut self) -> bool {
+        match self.block {
+            Block::None => self.enter(Block::Explicit),
+            Block::Implicit => self.block = Block::Explicit,
+            Block::Explicit => return true,
+        }
+        false
+    }
+
+    /// Commits the open block.
+    pub(crate) async fn commit(&mut self) -> Result<()> {
+        self.block = Block::None;
+        let outcome = match self.work.take() {
+            Some(work) => work.commit().await.map_err(Error::from),
+            None => Ok(()),
+        };
+        match outcome {
+            Ok(()) => self.settings.commit(),
+            Err(_) => self.settings.rollback(),
+        }
+        outcome
+    }
+
+    /// Rolls the open block back.
+    pub(crate) async fn rollback(&mut self) {
+        self.block = Block::None;
+        self.failed.store(false, Ordering::Release);
+        self.settings.rollback();
+        if let Some(work) = self.work.take() {
+            work.rollback().await;
+        }
+    }
+
+    /// Whether a `BEGIN` is open.
+    pub(crate) fn in_explicit_block(&self) -> bool {
+        self.block == Block::Explicit
+    }
+
+    /// Whether every statement commits by itself.
+    pub(crate) fn autocommits(&self) -> bool {
+        self.block == Block::None
+    }
+
+    /// Takes a newer snapshot in the middle of a statement that is its own transaction.
+    pub(crate) async fn renew_work(&mut self) -> Result<()> {
+        self.work = Some(Transaction::begin(self.engine.warehouse()).await?);
+        Ok(())
+    }
+
+    /// The transaction that the running statement is part of.
+    pub(crate) fn work(&mut self) -> Result<&mut Transaction> {
+        self.work.as_mut().ok_or_else(|| Error::internal("a statement runs outside of a transaction"))
+    }
+
+    /// A planner for the running statement: what it sees now, under the settings as they are.
+    pub(crate) fn planner(&mut self) -> Result<Planner> {
+        let view = self.work()?.view();
+        let zone: Arc<str> = self.settings.time_zone().into();
+        let mut config = SessionConfig::new()
+            .with_information_schema(true)
+            .with_default_catalog_and_schema(crate::engine::DATABASE, "public");
+        let options = config.options_mut();
+        options.execution.time_zone = Some(zone.to_string());
+        options.execution.parquet.pushdown_filters = self.settings.pushdown_filters();
+        options.execution.parquet.max_in_list_size = 1000;
+        options.execution.spill_compression = datafusion::common::config::SpillCompression::Lz4Frame;
+        options.execution.sort_pushdown_buffer_capacity = 64 << 20;
+        options.optimizer.hash_join_inlist_pushdown_max_size = 2 << 20;
+        options.optimizer.hash_join_inlist_pushdown_max_distinct_values = 5_000;
+        options.optimizer.hash_join_single_partition_threshold = 32 << 20;
+        options.optimizer.hash_join_single_partition_threshold_rows = 2 << 20;
+        options.optimizer.filter_null_join_keys = true;
+        options.optimizer.prefer_existing_sort = true;
+        options.explain.show_statistics = false;
+        if let Some(partitions) = self.settings.target_partitions() {
+            options.execution.target_partitions = partitions;
+        }
+        if let Some(rows) = self.settings.batch_size() {
+            options.execution.batch_size = rows;
+        }
+        let search_path = self.search_path();
+        Ok(self.engine.planner(view, config, &self.functions, search_path, zone))
+    }
+
+    /// The schemas in which an unqualified name is looked up, in order.
+    pub(crate) fn search_path(&self) -> Vec<String> {
+        self.settings.search_path().into_iter().filter(|schema| schema != "$user").collect()
+    }
+
+    /// The schema in which an object without schema is made: the first of the path that exists.
+    pub(crate) fn creation_schema(&mut self) -> Result<String> {
+        let path = self.search_path();
+        let objects = Arc::clone(self.work()?.objects());
+        path.into_iter().find(|schema| objects.schema(schema).is_some()).ok_or_else(|| {
+            Error::new(SqlState::INVALID_SCHEMA_NAME, "no schema has been selected to create in")
+                .with_hint("name the schema, or set search_path")
+        })
+    }
+
+    /// Sets a setting for the session, as a startup parameter does.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        self.settings.set(name, Some(value), Scope::Session)
+    }
+
+    /// A setting's value as `SHOW` prints it, `None` if there is no such setting.
+    pub fn setting(&self, name: &str) -> Option<String> {
+        self.settings.get(name).ok()
+    }
+
+    pub(crate) fn settings(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    pub(crate) fn failure_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.failed)
+    }
+
+    pub(crate) fn notice(&mut self, message: impl Into<String>) {
+        self.notices.push(Notice {
+            severity: "NOTICE",
+            sqlstate: SqlState::SUCCESSFUL_COMPLETION,
+            message: message.into(),
+            detail: None,
+            hint: None,
+        });
+    }
+
+    pub(crate) fn warning(&mut self, sqlstate: SqlState, message: impl Into<String>) {
+        self.notices.push(Notice { severity: "WARNING", sqlstate, message: message.into(), detail: None, hint: None });
+    }
+
+    /// Notices since they were last taken.
+    pub fn take_notices(&mut self) -> Vec<Notice> {
+        let mut notices = std::mem::take(&mut self.notices);
+        notices.retain(|notice| self.settings.wants_message(notice.severity));
+        notices
+    }
+
+    /// Settings that clients are told of and that changed since this was last asked.
+    pub fn take_changed_parameters(&mut self) -> Vec<(String, String)> {
+        self.settings.take_changed_reported()
+    }
+
+    /// All settings that clients are told of when they connect.
+    pub fn reported_parameters(&self) -> Vec<(String, String)> {
+        self.settings.reported()
+    }
+}

@@ -1,0 +1,60 @@
+//! The statement that is running now: its cancellation and its deadline.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, Result, SqlState};
+
+/// Ends the statement that a session is running, from anywhere. A cancel that comes between statements does nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Canceller {
+    current: Arc<Mutex<CancellationToken>>,
+}
+
+impl Canceller {
+    /// Ends the running statement with 57014.
+    pub fn cancel(&self) {
+        self.current.lock().cancel();
+    }
+
+    /// Registers the statement that starts now.
+    pub(super) fn begin(&self, timeout: Option<Duration>) -> Running {
+        let token = CancellationToken::new();
+        *self.current.lock() = token.clone();
+        Running { token, deadline: timeout.and_then(|t| Instant::now().checked_add(t)) }
+    }
+}
+
+/// A statement's own end: races its work against cancel and deadline.
+#[derive(Debug, Clone)]
+pub(crate) struct Running {
+    token: CancellationToken,
+    deadline: Option<Instant>,
+}
+
+impl Running {
+    /// The result of `work`, or 57014 if the statement is cancelled or out of time first; `work` is then dropped.
+    pub(crate) async fn race<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let out_of_time = async {
+            match self.deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.token.cancelled() => {
+                Err(Error::new(SqlState::QUERY_CANCELED, "canceling statement due to user request"))
+            }
+            () = out_of_time => {
+                Err(Error::new(SqlState::QUERY_CANCELED, "canceling statement due to statement timeout"))
+            }
+            result = work => result,
+        }
+    }
+}

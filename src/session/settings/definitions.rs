@@ -1,0 +1,352 @@
+//! Every setting there is, in alphabetical order.
+//!
+//! To add one: a [`Key`], an entry at the same place of [`DEFINITIONS`], and a typed getter in `mod.rs` for whoever
+//! acts on it. A setting nobody acts on is not added: nothing is accepted and ignored. Where only one value tells
+//! the truth today, [`Definition::only`] refuses the others with the reason.
+
+use super::checks;
+use super::date_style;
+use super::definition::{Definition, Kind};
+use super::identifiers;
+use super::time_zone;
+use super::units::Unit;
+
+/// The place of a setting in [`DEFINITIONS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
+    ApplicationName,
+    ArrayNulls,
+    BatchSize,
+    PushdownFilters,
+    TargetPartitions,
+    ByteaOutput,
+    ClientEncoding,
+    ClientMinMessages,
+    DateStyle,
+    DefaultTransactionDeferrable,
+    DefaultTransactionIsolation,
+    DefaultTransactionReadOnly,
+    EscapeStringWarning,
+    ExtraFloatDigits,
+    IdleInTransactionSessionTimeout,
+    InHotStandby,
+    IntegerDatetimes,
+    IntervalStyle,
+    IsSuperuser,
+    LockTimeout,
+    MaxIdentifierLength,
+    Role,
+    RowSecurity,
+    SearchPath,
+    ServerEncoding,
+    ServerVersion,
+    ServerVersionNum,
+    SessionAuthorization,
+    StandardConformingStrings,
+    StatementTimeout,
+    SynchronousCommit,
+    TimeZone,
+    TransactionDeferrable,
+    TransactionIsolation,
+    TransactionReadOnly,
+    XmlOption,
+}
+
+/// Severities below which the client hears nothing, least severe first.
+pub(super) const MESSAGE_LEVELS: &[&str] =
+    &["debug5", "debug4", "debug3", "debug2", "debug1", "log", "notice", "warning", "error"];
+
+/// Milliseconds, none to the most that PostgreSQL takes (about 24 days).
+const TIMEOUT: Kind = Kind::Int { min: 0, max: 2_147_483_647, unit: Unit::Milliseconds };
+
+const fn setting(
+    key: Key,
+    name: &'static str,
+    kind: Kind,
+    boot: &'static str,
+    description: &'static str,
+) -> Definition {
+    Definition { key, name, description, kind, boot, reported: false, changeable: true, starts_from: None, only: None }
+}
+
+impl Definition {
+    /// Clients hear of changes.
+    const fn reported(mut self) -> Self {
+        self.reported = true;
+        self
+    }
+
+    /// Only the server sets it.
+    const fn internal(mut self) -> Self {
+        self.changeable = false;
+        self
+    }
+
+    /// Lives as long as a transaction and starts from the value of `key`.
+    const fn starting_from(mut self, key: Key) -> Self {
+        self.starts_from = Some(key);
+        self
+    }
+
+    /// Values that are shown differently are refused: `why`.
+    const fn only(mut self, value: &'static str, why: &'static str) -> Self {
+        self.only = Some((value, why));
+        self
+    }
+}
+
+/// All settings.
+pub(super) static DEFINITIONS: &[Definition] = &[
+    setting(
+        Key::ApplicationName,
+        "application_name",
+        Kind::Text(checks::application_name),
+        "",
+        "name of the client's program, for logs and statistics; at most 63 characters, others than printable ASCII \
+         become question marks",
+    )
+    .reported(),
+    setting(
+        Key::ArrayNulls,
+        "array_nulls",
+        Kind::Bool,
+        "on",
+        "an unquoted NULL in the text of an array is a null element",
+    )
+    .only("on", "NULL in the text of an array is always a null element"),
+    setting(
+        Key::BatchSize,
+        "audience.batch_size",
+        Kind::Int { min: 1, max: 1_048_576, unit: Unit::None },
+        "8192",
+        "rows that operators hand on at a time",
+    ),
+    setting(
+        Key::PushdownFilters,
+        "audience.pushdown_filters",
+        Kind::Bool,
+        "off",
+        "evaluate filters while decoding Parquet, so that only matching rows of the other columns are decoded: \
+         faster for selective look-ups, slower for scans",
+    ),
+    setting(
+        Key::TargetPartitions,
+        "audience.target_partitions",
+        Kind::Int { min: 0, max: 4096, unit: Unit::None },
+        "0",
+        "parallel streams a statement is cut into; 0 is one per processor",
+    ),
+    setting(
+        Key::ByteaOutput,
+        "bytea_output",
+        Kind::Enum(&["escape", "hex"]),
+        "hex",
+        "text form in which bytea is sent",
+    ),
+    setting(
+        Key::ClientEncoding,
+        "client_encoding",
+        Kind::Text(checks::client_encoding),
+        "UTF8",
+        "character set of the client; only UTF8, or SQL_ASCII, which passes the bytes as they are",
+    )
+    .reported(),
+    setting(
+        Key::ClientMinMessages,
+        "client_min_messages",
+        Kind::Enum(MESSAGE_LEVELS),
+        "notice",
+        "least severe kind of message that is sent to the client",
+    ),
+    setting(
+        Key::DateStyle,
+        "DateStyle",
+        Kind::Text(date_style::check),
+        "ISO, MDY",
+        "form in which dates and times are sent (ISO, SQL, Postgres, German) and the order of day, month and year in \
+         ambiguous input (MDY, DMY, YMD)",
+    )
+    .reported(),
+    setting(
+        Key::DefaultTransactionDeferrable,
+        "default_transaction_deferrable",
+        Kind::Bool,
+        "off",
+        "deferrable status of new transactions; it means something only to serializable transactions",
+    ),
+    setting(
+        Key::DefaultTransactionIsolation,
+        "default_transaction_isolation",
+        Kind::Text(checks::isolation),
+        "repeatable read",
+        "isolation level of new transactions; every transaction reads one snapshot, so that weaker levels are \
+         repeatable read by another name",
+    ),
+    setting(
+        Key::DefaultTransactionReadOnly,
+        "default_transaction_read_only",
+        Kind::Bool,
+        "off",
+        "new transactions only read",
+    )
+    .reported(),
+    setting(
+        Key::EscapeStringWarning,
+        "escape_string_warning",
+        Kind::Bool,
+        "on",
+        "warn about backslashes in plain string literals when standard_conforming_strings is off, which it never is",
+    ),
+    setting(
+        Key::ExtraFloatDigits,
+        "extra_float_digits",
+        Kind::Int { min: -15, max: 3, unit: Unit::None },
+        "1",
+        "digits of floating-point values sent as text: above 0 the shortest text that reads back as the same value, \
+         otherwise that many digits are added to 6 (real) or 15 (double precision)",
+    ),
+    setting(
+        Key::IdleInTransactionSessionTimeout,
+        "idle_in_transaction_session_timeout",
+        TIMEOUT,
+        "0",
+        "ends sessions that wait this long for the next statement of a transaction; 0 never does",
+    )
+    .only("0", "sessions are not ended for waiting in a transaction"),
+    setting(Key::InHotStandby, "in_hot_standby", Kind::Bool, "off", "this server only reads").reported().internal(),
+    setting(Key::IntegerDatetimes, "integer_datetimes", Kind::Bool, "on", "timestamps are 64-bit integers")
+        .reported()
+        .internal(),
+    setting(
+        Key::IntervalStyle,
+        "IntervalStyle",
+        Kind::Enum(&["postgres", "postgres_verbose", "sql_standard", "iso_8601"]),
+        "postgres",
+        "form in which intervals are sent",
+    )
+    .reported(),
+    setting(Key::IsSuperuser, "is_superuser", Kind::Bool, "off", "the current user is a superuser")
+        .reported()
+        .internal(),
+    setting(Key::LockTimeout, "lock_timeout", TIMEOUT, "0", "longest wait for a lock; 0 waits as long as it takes")
+        .only("0", "statements do not wait for locks: the second of two conflicting transactions fails with 40001"),
+    setting(
+        Key::MaxIdentifierLength,
+        "max_identifier_length",
+        Kind::Int { min: 63, max: 63, unit: Unit::None },
+        "63",
+        "most bytes in a name",
+    )
+    .internal(),
+    setting(
+        Key::Role,
+        "role",
+        Kind::Enum(&["none"]),
+        "none",
+        "role whose rights count instead of the session user's; there are no others yet",
+    ),
+    setting(
+        Key::RowSecurity,
+        "row_security",
+        Kind::Bool,
+        "on",
+        "a statement that a row security policy would filter is filtered (on) or fails (off); without policies on a \
+         table both are the same",
+    ),
+    setting(
+        Key::SearchPath,
+        "search_path",
+        Kind::Text(identifiers::check_list),
+        "\"$user\", public",
+        "schemas in which names without a schema are looked up, first to last",
+    ),
+    setting(Key::ServerEncoding, "server_encoding", Kind::Enum(&["UTF8"]), "UTF8", "character set of the server")
+        .reported()
+        .internal(),
+    setting(
+        Key::ServerVersion,
+        "server_version",
+        Kind::Text(checks::any),
+        "15.8",
+        "version of PostgreSQL whose behaviour this server follows; version() also gives its own",
+    )
+    .reported()
+    .internal(),
+    setting(
+        Key::ServerVersionNum,
+        "server_version_num",
+        Kind::Int { min: 0, max: 999_999, unit: Unit::None },
+        "150008",
+        "server_version as a number",
+    )
+    .internal(),
+    setting(Key::SessionAuthorization, "session_authorization", Kind::Text(checks::any), "", "user of this session")
+        .reported()
+        .internal(),
+    setting(
+        Key::StandardConformingStrings,
+        "standard_conforming_strings",
+        Kind::Bool,
+        "on",
+        "a backslash in a plain string literal is a backslash",
+    )
+    .reported()
+    .only("on", "use E'...' for literals with backslash escapes"),
+    setting(
+        Key::StatementTimeout,
+        "statement_timeout",
+        TIMEOUT,
+        "0",
+        "longest time a statement may run, from its arrival to its last row; 0 is no limit",
+    ),
+    setting(
+        Key::SynchronousCommit,
+        "synchronous_commit",
+        Kind::Enum(&["on", "off", "local", "remote_write", "remote_apply"]),
+        "on",
+        "a commit is durable before the client hears of it",
+    )
+    .only("on", "a statement that returned success is always durable"),
+    setting(
+        Key::TimeZone,
+        "TimeZone",
+        Kind::Text(time_zone::check),
+        "UTC",
+        "time zone of dates and times: a name of the IANA database, hours east of Greenwich, or a POSIX name and \
+         offset, which counts west as positive",
+    )
+    .reported(),
+    setting(
+        Key::TransactionDeferrable,
+        "transaction_deferrable",
+        Kind::Bool,
+        "off",
+        "deferrable status of this transaction; it means something only to serializable transactions",
+    )
+    .starting_from(Key::DefaultTransactionDeferrable),
+    setting(
+        Key::TransactionIsolation,
+        "transaction_isolation",
+        Kind::Text(checks::isolation),
+        "repeatable read",
+        "isolation level of this transaction",
+    )
+    .starting_from(Key::DefaultTransactionIsolation),
+    setting(Key::TransactionReadOnly, "transaction_read_only", Kind::Bool, "off", "this transaction only reads")
+        .starting_from(Key::DefaultTransactionReadOnly),
+    setting(Key::XmlOption, "xmloption", Kind::Enum(&["content", "document"]), "content", "how XML is parsed")
+        .only("content", "there is no xml type"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_places_and_names_are_sorted() {
+        for (place, definition) in DEFINITIONS.iter().enumerate() {
+            assert_eq!(definition.key as usize, place, "{}", definition.name);
+        }
+        assert!(DEFINITIONS.is_sorted_by_key(|d| d.name.to_lowercase()));
+    }
+}

@@ -1,0 +1,173 @@
+//! DROP TABLE, VIEW, SCHEMA: refused while something depends on the object, or with CASCADE taking that along.
+
+use std::sync::Arc;
+
+use catalog::objects::{Change, ObjectId, Objects, Relation};
+
+use super::QualifiedName;
+use super::ast::ObjectKind;
+use crate::error::{Error, Result, SqlState};
+use crate::session::{Execution, Session};
+
+/// Schemas that every warehouse has.
+const BUILT_IN: [&str; 2] = ["public", "segments"];
+
+/// Runs DROP.
+pub(super) fn run(
+    session: &mut Session,
+    object: ObjectKind,
+    names: &[QualifiedName],
+    if_exists: bool,
+    cascade: bool,
+) -> Result<Execution> {
+    let mut targets: Vec<Target> = Vec::new();
+    for name in names {
+        let target = match object {
+            ObjectKind::Schema => schema(session, &name.name)?,
+            ObjectKind::Table | ObjectKind::View => relation(session, object, name)?,
+        };
+        match target {
+            Some(target) => targets.push(target),
+            None if if_exists => session.notice(format!("{} \"{name}\" does not exist, skipping", kind(object))),
+            None => {
+                let sqlstate = match object {
+                    ObjectKind::Schema => SqlState::INVALID_SCHEMA_NAME,
+                    ObjectKind::Table | ObjectKind::View => SqlState::UNDEFINED_TABLE,
+                };
+                return Err(Error::new(sqlstate, format!("{} \"{name}\" does not exist", kind(object))));
+            }
+        }
+    }
+    let objects = Arc::clone(session.work()?.objects());
+    let mut doomed: Vec<Relation> = Vec::new();
+    let mut others: Vec<String> = Vec::new();
+    for target in &targets {
+        for relation in target.relations(&objects) {
+            if target.is_schema() {
+                others.push(describe(&relation));
+            }
+            doom(&mut doomed, relation);
+        }
+    }
+    // Views that read what goes, and views that read those: `dependents` knows them all.
+    let named: Vec<ObjectId> = doomed.iter().map(Relation::id).collect();
+    for id in &named {
+        for view in objects.dependents(*id) {
+            let relation = Relation::View(view);
+            if !named.contains(&relation.id()) && !doomed.iter().any(|d| d.id() == relation.id()) {
+                others.push(describe(&relation));
+            }
+            doom(&mut doomed, relation);
+        }
+    }
+    if !others.is_empty() && !cascade {
+        let what = targets.first().map_or_else(String::new, |t| t.describe());
+        return Err(Error::new(
+            SqlState::DEPENDENT_OBJECTS_STILL_EXIST,
+            format!("cannot drop {what} because other objects depend on it"),
+        )
+        .with_detail(others.iter().map(|other| format!("{other} depends on {what}")).collect::<Vec<_>>().join("\n"))
+        .with_hint("Use DROP ... CASCADE to drop the dependent objects too."));
+    }
+    match others.as_slice() {
+        [] => {}
+        [one] => session.notice(format!("drop cascades to {one}")),
+        several => session.notice(format!("drop cascades to {} other objects: {}", several.len(), several.join(", "))),
+    }
+    let work = session.work()?;
+    // Readers before what they read, so that the catalog is whole after each change.
+    while !doomed.is_empty() {
+        let free = doomed.iter().position(|r| !work.objects().dependents(r.id()).iter().any(|v| doomed.iter().any(|d| d.id() == v.id)));
+        let relation = doomed.remove(free.unwrap_or(0));
+        work.change(match relation {
+            Relation::Table(table) => Change::DropTable(table.id),
+            Relation::View(view) => Change::DropView(view.id),
+        })?;
+    }
+    for target in targets {
+        if let Target::Schema { id, .. } = target {
+            work.change(Change::DropSchema(id))?;
+        }
+    }
+    Ok(Execution::done(match object {
+        ObjectKind::Table => "DROP TABLE",
+        ObjectKind::View => "DROP VIEW",
+        ObjectKind::Schema => "DROP SCHEMA",
+    }))
+}
+
+enum Target {
+    Relation(Relation),
+    Schema { id: ObjectId, name: String },
+}
+
+impl Target {
+    fn relations(&self, objects: &Objects) -> Vec<Relation> {
+        match self {
+            Self::Relation(relation) => vec![relation.clone()],
+            Self::Schema { name, .. } => objects.relations(name).cloned().collect(),
+        }
+    }
+
+    fn is_schema(&self) -> bool {
+        matches!(self, Self::Schema { .. })
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Self::Relation(relation) => describe(relation),
+            Self::Schema { name, .. } => format!("schema {name}"),
+        }
+    }
+}
+
+fn doom(doomed: &mut Vec<Relation>, relation: Relation) {
+    if !doomed.iter().any(|d| d.id() == relation.id()) {
+        doomed.push(relation);
+    }
+}
+
+fn schema(session: &mut Session, name: &str) -> Result<Option<Target>> {
+    if BUILT_IN.contains(&name) {
+        let message = format!("cannot drop schema {name} because it is required by the database system");
+        return Err(Error::new(SqlState::DEPENDENT_OBJECTS_STILL_EXIST, message));
+    }
+    let schema = session.work()?.objects().schema(name).cloned();
+    Ok(schema.map(|schema| Target::Schema { id: schema.id, name: schema.name.clone() }))
+}
+
+fn relation(session: &mut Session, object: ObjectKind, name: &QualifiedName) -> Result<Option<Target>> {
+    let path = match &name.schema {
+        Some(schema) => vec![schema.clone()],
+        None => session.search_path(),
+    };
+    let objects = session.work()?.objects();
+    let found = path.iter().find_map(|schema| objects.lookup(schema, &name.name));
+    match (&found, object) {
+        (Some(Relation::View(_)), ObjectKind::Table) => {
+            Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a table", name.name))
+                .with_hint("Use DROP VIEW to remove a view."))
+        }
+        (Some(Relation::Table(_)), ObjectKind::View) => {
+            Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a view", name.name))
+                .with_hint("Use DROP TABLE to remove a table."))
+        }
+        _ => Ok(found.map(Target::Relation)),
+    }
+}
+
+fn kind(object: ObjectKind) -> &'static str {
+    match object {
+        ObjectKind::Table => "table",
+        ObjectKind::View => "view",
+        ObjectKind::Schema => "schema",
+    }
+}
+
+/// `view segments.vip`, without the schema where it is `public`, as PostgreSQL's messages have it.
+fn describe(relation: &Relation) -> String {
+    match relation.schema() {
+        "public" => format!("{} {}", relation.kind(), relation.name()),
+        schema => format!("{} {schema}.{}", relation.kind(), relation.name()),
+    }
+}

@@ -1,0 +1,184 @@
+//! INSERT of rows or of a query: sorted into files, keys checked to be new, staged for commit.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use catalog::objects::{Relation, TableDef};
+use catalog::types::PgType;
+use datafusion::arrow::datatypes::FieldRef;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
+use datafusion::prelude::Expr;
+use datafusion::scalar::ScalarValue;
+use datafusion::sql::sqlparser::ast::{self, SetExpr, TableObject, Value};
+
+use super::{QualifiedName, query, table};
+use crate::engine::{Planner, assignment, parameters as plan_parameters};
+use crate::error::{Error, Result, SqlState};
+use crate::session::{Execution, Prepared, Session};
+
+/// The types of an INSERT's parameters: of a bare `$n` in VALUES or a select list, its column's.
+pub(super) async fn parameters(
+    session: &mut Session,
+    insert: &ast::Insert,
+    declared: &[Option<FieldRef>],
+) -> Result<Vec<FieldRef>> {
+    let def = target(session, insert)?;
+    let planner = session.planner()?;
+    let declared = declared_by_columns(&def, insert, declared)?;
+    let Some(plan) = source(&planner, &def, insert, &declared).await? else { return Ok(Vec::new()) };
+    plan_parameters(&plan, &declared)
+}
+
+/// Runs it.
+pub(super) async fn run(
+    session: &mut Session,
+    insert: &ast::Insert,
+    prepared: &Prepared,
+    params: Vec<ScalarValue>,
+) -> Result<Execution> {
+    let def = target(session, insert)?;
+    let planner = session.planner()?;
+    let plan = plan(session, &planner, &def, insert, &query::known(prepared), params).await?;
+    let written = table::write(session, &planner, &def, plan, None).await?;
+    let rows = written.written.rows;
+    session.work()?.append(def.id, written.written, Vec::new(), written.checked_at);
+    Ok(Execution::done(format!("INSERT 0 {rows}")))
+}
+
+/// The table that is inserted into.
+pub(super) fn target(session: &mut Session, insert: &ast::Insert) -> Result<Arc<TableDef>> {
+    let TableObject::TableName(name) = &insert.table else {
+        return Err(Error::unsupported("INSERT into anything but a table"));
+    };
+    let name = QualifiedName::try_from(name)?;
+    match table::find(session, &name)? {
+        Relation::Table(def) => Ok(def),
+        Relation::View(view) => Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("cannot insert into view \"{}\"", view.name))),
+    }
+}
+
+/// The plan of the rows to insert: all of the table's columns in order, cast to their types.
+pub(super) async fn plan(
+    session: &mut Session,
+    planner: &Planner,
+    def: &TableDef,
+    insert: &ast::Insert,
+    known: &[Option<FieldRef>],
+    params: Vec<ScalarValue>,
+) -> Result<LogicalPlan> {
+    let zone: Arc<str> = session.settings().time_zone().into();
+    let targets = targets(def, insert)?;
+    let rows = match source(planner, def, insert, known).await? {
+        Some(plan) => query::bind(plan, params)?,
+        None => LogicalPlanBuilder::empty(true).build()?,
+    };
+    let given = rows.schema().columns();
+    let has_source = insert.source.is_some();
+    if has_source && given.len() > targets.len() {
+        return Err(Error::new(SqlState::SYNTAX_ERROR, "INSERT has more expressions than target columns"));
+    }
+    if has_source && given.len() < targets.len() && !insert.columns.is_empty() {
+        return Err(Error::new(SqlState::SYNTAX_ERROR, "INSERT has more target columns than expressions"));
+    }
+    let mut expressions = Vec::with_capacity(def.columns.len());
+    for (index, column) in def.columns.iter().enumerate() {
+        let pg: PgType = column.pg_type.parse()?;
+        let position = targets.iter().position(|&t| t == index).filter(|&p| has_source && p < given.len());
+        let value = match (position, &column.default) {
+            (Some(position), _) => Expr::Column(given[position].clone()),
+            (None, Some(default)) => planner.expression(table::default_expression(default)?)?,
+            (None, None) => lit(ScalarValue::Null),
+        };
+        expressions.push(assignment(value, &pg, &zone).alias(&column.name));
+    }
+    Ok(LogicalPlanBuilder::from(rows).project(expressions)?.build()?)
+}
+
+/// The positions of the columns that values are given for, in the order they are given.
+fn targets(def: &TableDef, insert: &ast::Insert) -> Result<Vec<usize>> {
+    if insert.columns.is_empty() {
+        return Ok((0..def.columns.len()).collect());
+    }
+    let mut targets = Vec::with_capacity(insert.columns.len());
+    for name in &insert.columns {
+        let name = QualifiedName::try_from(name)?.name;
+        let Some(index) = def.columns.iter().position(|c| c.name == name) else {
+            let message = format!("column \"{name}\" of relation \"{}\" does not exist", def.name);
+            return Err(Error::new(SqlState::UNDEFINED_COLUMN, message));
+        };
+        if targets.contains(&index) {
+            return Err(Error::new(SqlState::DUPLICATE_COLUMN, format!("column \"{name}\" specified more than once")));
+        }
+        targets.push(index);
+    }
+    Ok(targets)
+}
+
+/// The rows as planned, `None` for DEFAULT VALUES. The word DEFAULT in a row becomes its column's default.
+async fn source(
+    planner: &Planner,
+    def: &TableDef,
+    insert: &ast::Insert,
+    declared: &[Option<FieldRef>],
+) -> Result<Option<LogicalPlan>> {
+    let Some(query) = &insert.source else { return Ok(None) };
+    let mut query = query.as_ref().clone();
+    if let SetExpr::Values(values) = query.body.as_mut() {
+        let targets = targets(def, insert)?;
+        for row in &mut values.rows {
+            for (expression, &target) in row.content.iter_mut().zip(&targets) {
+                if is_default(expression) {
+                    *expression = match &def.columns[target].default {
+                        Some(default) => table::default_expression(default)?,
+                        None => ast::Expr::Value(Value::Null.into()),
+                    };
+                }
+            }
+        }
+    }
+    Ok(Some(planner.query(&query, declared).await?.logical))
+}
+
+fn is_default(expression: &ast::Expr) -> bool {
+    matches!(expression, ast::Expr::Identifier(i) if i.quote_style.is_none() && i.value.eq_ignore_ascii_case("default"))
+}
+
+/// What the client declared, and for undeclared bare parameters the type of the column they are for.
+fn declared_by_columns(
+    def: &TableDef,
+    insert: &ast::Insert,
+    declared: &[Option<FieldRef>],
+) -> Result<Vec<Option<FieldRef>>> {
+    let targets = targets(def, insert)?;
+    let mut found: HashMap<usize, FieldRef> = HashMap::new();
+    let mut note = |position: usize, expression: &ast::Expr| -> Result<()> {
+        if let (ast::Expr::Value(value), Some(&target)) = (expression, targets.get(position)) {
+            if let Value::Placeholder(name) = &value.value {
+                if let Ok(number) = name.trim_start_matches('$').parse::<usize>() {
+                    let pg: PgType = def.columns[target].pg_type.parse()?;
+                    found.entry(number).or_insert(Arc::new(pg.field("", true)));
+                }
+            }
+        }
+        Ok(())
+    };
+    match insert.source.as_ref().map(|query| query.body.as_ref()) {
+        Some(SetExpr::Values(values)) => {
+            for row in &values.rows {
+                for (position, expression) in row.content.iter().enumerate() {
+                    note(position, expression)?;
+                }
+            }
+        }
+        Some(SetExpr::Select(select)) => {
+            for (position, item) in select.projection.iter().enumerate() {
+                if let ast::SelectItem::UnnamedExpr(expression) | ast::SelectItem::ExprWithAlias { expr: expression, .. } = item {
+                    note(position, expression)?;
+                }
+            }
+        }
+        _ => {}
+    }
+    let count = found.keys().copied().max().unwrap_or(0).max(declared.len());
+    Ok((1..=count).map(|n| declared.get(n - 1).cloned().flatten().or_else(|| found.get(&n).cloned())).collect())
+}

@@ -1,0 +1,123 @@
+//! Statements: one file for each family, from its syntax tree to what came of it.
+
+mod ast;
+mod comment;
+mod drop;
+mod explain;
+mod insert;
+mod parse;
+mod query;
+mod schema;
+mod setting;
+mod show;
+pub(crate) mod table;
+pub(crate) mod transaction;
+mod view;
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use datafusion::scalar::ScalarValue;
+
+pub use self::ast::{Kind, QualifiedName, Statement};
+pub use self::parse::parse;
+use crate::error::{Error, Result, SqlState};
+use crate::session::{Execution, Prepared, Running, Session};
+
+/// Parameters and columns of a statement, without running any of it.
+pub(crate) async fn describe(
+    session: &mut Session,
+    kind: &Kind,
+    declared: &[Option<FieldRef>],
+) -> Result<(Vec<Field>, Option<SchemaRef>)> {
+    let (params, columns) = match kind {
+        Kind::Query(query) => query::describe(session, query, declared).await?,
+        Kind::Insert(insert) => (insert::parameters(session, insert, declared).await?, None),
+        Kind::Explain { statement, .. } => {
+            let (params, _) = Box::pin(describe(session, statement, declared)).await?;
+            return Ok((params, Some(explain::columns())));
+        }
+        Kind::Show(target) => return Ok((no_parameters(declared)?, Some(show::columns(session, target).await?))),
+        _ => return Ok((no_parameters(declared)?, None)),
+    };
+    Ok((params.iter().map(|field| field.as_ref().clone()).collect(), columns))
+}
+
+fn no_parameters(declared: &[Option<FieldRef>]) -> Result<Vec<Field>> {
+    if declared.is_empty() {
+        return Ok(Vec::new());
+    }
+    Err(Error::new(SqlState::UNDEFINED_PARAMETER, "this statement takes no parameters"))
+}
+
+/// Runs a statement inside of the session's open transaction.
+pub(crate) async fn run(
+    session: &mut Session,
+    prepared: &Prepared,
+    params: Vec<ScalarValue>,
+    running: Running,
+) -> Result<Execution> {
+    let kind = &prepared.statement.kind;
+    if writes(kind) {
+        if session.settings().transaction_read_only() {
+            let message = format!("cannot execute {} in a read-only transaction", name(kind));
+            return Err(Error::new(SqlState::READ_ONLY_SQL_TRANSACTION, message));
+        }
+        // Taken before anything is written, so that who may not write hears it before the work is done.
+        session.engine().begin_writing().await?;
+        if session.autocommits() {
+            session.renew_work().await?;
+        }
+    }
+    match kind {
+        Kind::Query(query) => query::run(session, query, prepared, params, running).await,
+        Kind::Insert(insert) => insert::run(session, insert, prepared, params).await,
+        Kind::Explain { analyze, verbose, statement } => {
+            explain::run(session, statement, *analyze, *verbose, prepared, params, running).await
+        }
+        Kind::CreateTable(create) => table::create(session, create).await,
+        Kind::CreateView(create) => view::create(session, create).await,
+        Kind::CreateSchema { name, if_not_exists } => schema::create(session, name, *if_not_exists),
+        Kind::Drop { object, names, if_exists, cascade } => drop::run(session, *object, names, *if_exists, *cascade),
+        Kind::Comment { object, comment } => comment::run(session, object, comment.as_deref()),
+        Kind::Set { name, value, local } => setting::set(session, name, value, *local),
+        Kind::Reset(target) => setting::reset(session, target),
+        Kind::Discard(target) => setting::discard(session, *target),
+        Kind::Show(target) => show::run(session, target, running).await,
+        Kind::SetTransaction { .. } | Kind::Begin { .. } | Kind::Commit | Kind::Rollback => {
+            Err(Error::internal("a transaction statement was run as an ordinary one"))
+        }
+    }
+}
+
+/// Whether a statement changes the warehouse.
+fn writes(kind: &Kind) -> bool {
+    match kind {
+        Kind::Insert(_) | Kind::CreateTable(_) | Kind::CreateView(_) | Kind::CreateSchema { .. } => true,
+        Kind::Drop { .. } | Kind::Comment { .. } => true,
+        Kind::Explain { analyze, statement, .. } => *analyze && writes(statement),
+        _ => false,
+    }
+}
+
+/// A statement's name as error messages give it.
+fn name(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Insert(_) => "INSERT",
+        Kind::CreateTable(create) if create.as_query.is_some() => "CREATE TABLE AS",
+        Kind::CreateTable(_) => "CREATE TABLE",
+        Kind::CreateView(_) => "CREATE VIEW",
+        Kind::CreateSchema { .. } => "CREATE SCHEMA",
+        Kind::Drop { object: ast::ObjectKind::Table, .. } => "DROP TABLE",
+        Kind::Drop { object: ast::ObjectKind::View, .. } => "DROP VIEW",
+        Kind::Drop { object: ast::ObjectKind::Schema, .. } => "DROP SCHEMA",
+        Kind::Comment { .. } => "COMMENT",
+        Kind::Explain { statement, .. } => name(statement),
+        _ => "this statement",
+    }
+}
+
+/// The schema of results that are text columns of these names.
+fn text_columns(names: &[&str]) -> SchemaRef {
+    Arc::new(Schema::new(names.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect::<Vec<_>>()))
+}

@@ -1,0 +1,64 @@
+//! SELECT, VALUES, TABLE, WITH: planned against the session's snapshot and streamed.
+
+use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
+use datafusion::common::ParamValues;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::execute_stream;
+use datafusion::scalar::ScalarValue;
+use datafusion::sql::sqlparser::ast::Query;
+use futures::StreamExt;
+use std::sync::Arc;
+
+use crate::engine::{parameters, same_columns};
+use crate::error::{Error, Result, SqlState};
+use crate::session::{Execution, Prepared, Rows, Running, Session};
+
+/// Parameters and columns.
+pub(super) async fn describe(
+    session: &mut Session,
+    query: &Query,
+    declared: &[Option<FieldRef>],
+) -> Result<(Vec<FieldRef>, Option<SchemaRef>)> {
+    let plan = session.planner()?.query(query, declared).await?;
+    let params = parameters(&plan.logical, declared)?;
+    // A parameter whose type was inferred can decide the type of a column: planned again, with all types known.
+    if params.len() > declared.iter().flatten().count() {
+        let known: Vec<Option<FieldRef>> = params.iter().cloned().map(Some).collect();
+        let plan = session.planner()?.query(query, &known).await?;
+        return Ok((params, Some(plan.columns)));
+    }
+    Ok((params, Some(plan.columns)))
+}
+
+/// Starts the query; rows come as they are asked for.
+pub(super) async fn run(
+    session: &mut Session,
+    query: &Query,
+    prepared: &Prepared,
+    params: Vec<ScalarValue>,
+    running: Running,
+) -> Result<Execution> {
+    let planner = session.planner()?;
+    let plan = planner.query(query, &known(prepared)).await?;
+    if prepared.columns.as_ref().is_some_and(|columns| !same_columns(columns, &plan.columns)) {
+        return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "cached plan must not change result type"));
+    }
+    let logical = bind(plan.logical, params)?;
+    let physical = planner.physical(&logical).await?;
+    let stream = execute_stream(physical, planner.state().task_ctx())?;
+    let stream = stream.map(|batch| batch.map_err(Error::from));
+    Ok(Execution::Rows(Rows::new("SELECT", plan.columns, stream, running, session.failure_flag())))
+}
+
+/// The types of a prepared statement's parameters, all known by now.
+pub(super) fn known(prepared: &Prepared) -> Vec<Option<FieldRef>> {
+    prepared.params.iter().map(|field| Some(Arc::new(field.clone()))).collect()
+}
+
+/// Puts values in the place of parameters.
+pub(super) fn bind(plan: LogicalPlan, params: Vec<ScalarValue>) -> Result<LogicalPlan> {
+    if params.is_empty() {
+        return Ok(plan);
+    }
+    Ok(plan.replace_params_with_values(&ParamValues::from(params))?)
+}

@@ -1,0 +1,43 @@
+//! SET, RESET, DISCARD.
+
+use super::ast::{DiscardTarget, ResetTarget, SetValue};
+use crate::error::{Result, SqlState};
+use crate::session::settings::Scope;
+use crate::session::{Execution, Session};
+
+/// Runs SET.
+pub(super) fn set(session: &mut Session, name: &str, value: &SetValue, local: bool) -> Result<Execution> {
+    let value = match value {
+        SetValue::Default => None,
+        SetValue::Values(values) => Some(values.join(", ")),
+    };
+    let scope = if local { Scope::Local } else { Scope::Session };
+    if local && session.autocommits() {
+        session.warning(SqlState::NO_ACTIVE_SQL_TRANSACTION, "SET LOCAL can only be used in transaction blocks");
+    }
+    session.settings().set(name, value.as_deref(), scope)?;
+    Ok(Execution::done("SET"))
+}
+
+/// Runs RESET.
+pub(super) fn reset(session: &mut Session, target: &ResetTarget) -> Result<Execution> {
+    match target {
+        ResetTarget::All => session.settings().reset_all(),
+        ResetTarget::Setting(name) => session.settings().reset(name)?,
+    }
+    Ok(Execution::done("RESET"))
+}
+
+/// Runs DISCARD. A session keeps no plans, sequences or temporary tables beyond its settings; prepared statements
+/// are the connection's, which drops them on this tag.
+pub(super) fn discard(session: &mut Session, target: DiscardTarget) -> Result<Execution> {
+    Ok(Execution::done(match target {
+        DiscardTarget::All => {
+            session.settings().reset_all();
+            "DISCARD ALL"
+        }
+        DiscardTarget::Plans => "DISCARD PLANS",
+        DiscardTarget::Sequences => "DISCARD SEQUENCES",
+        DiscardTarget::Temp => "DISCARD TEMP",
+    }))
+}

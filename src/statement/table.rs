@@ -1,0 +1,327 @@
+//! CREATE TABLE, from columns or from a query, and what every statement that fills a table shares.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use catalog::Transaction;
+use catalog::objects::{Change, ColumnDef, Relation, TableDef};
+use catalog::table::{Layout, Progress, Written};
+use catalog::types::PgType;
+use chrono::Utc;
+use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
+use datafusion::arrow::datatypes::Schema;
+use datafusion::datasource::provider_as_source;
+use datafusion::functions_aggregate::expr_fn::count;
+use datafusion::logical_expr::{JoinType, LogicalPlan, LogicalPlanBuilder, ident, lit};
+use datafusion::physical_plan::{ExecutionPlan, collect};
+use datafusion::prelude::Expr;
+use datafusion::sql::sqlparser::ast;
+
+use super::ast::{CreateTable, fold};
+use super::{Kind, QualifiedName, parse};
+use crate::engine::types::{BARE_NUMERIC, storable};
+use crate::engine::{Planner, named};
+use crate::error::{Error, Result, SqlState};
+use crate::session::{Execution, Session};
+
+/// Runs CREATE TABLE.
+pub(super) async fn create(session: &mut Session, create: &CreateTable) -> Result<Execution> {
+    let tag = if create.as_query.is_some() { "CREATE TABLE AS" } else { "CREATE TABLE" };
+    let schema = creation_schema(session, &create.name)?;
+    if session.work()?.objects().lookup(&schema, &create.name.name).is_some() {
+        if create.if_not_exists {
+            session.notice(format!("relation \"{}\" already exists, skipping", create.name.name));
+            return Ok(Execution::done(tag));
+        }
+        return Err(Error::new(SqlState::DUPLICATE_TABLE, format!("relation \"{}\" already exists", create.name.name)));
+    }
+    let planner = session.planner()?;
+    let mut filled = None;
+    let mut def = match &create.as_query {
+        Some(query) => {
+            let plan = planner.query(query, &[]).await?;
+            let names = column_names(&create.column_names, &plan.columns)?;
+            let logical = named(plan.logical, names.iter().map(String::as_str))?;
+            let columns = logical.schema().as_arrow().clone();
+            filled = Some(logical);
+            definition(session.work()?, schema, create.name.name.clone(), &columns)?
+        }
+        None => {
+            let mut def = definition(session.work()?, schema, create.name.name.clone(), &Schema::empty())?;
+            def.columns = columns(session, &planner, create)?;
+            def
+        }
+    };
+    set_layout(&mut def, create)?;
+    session.work()?.change(Change::PutTable(def.clone()))?;
+    let Some(plan) = filled else { return Ok(Execution::done(tag)) };
+    let rows = if create.with_no_data {
+        0
+    } else {
+        let planner = session.planner()?;
+        let plan = assigned(session, plan, &def)?;
+        let written = write(session, &planner, &def, plan, None).await?;
+        let rows = written.written.rows;
+        session.work()?.append(def.id, written.written, Vec::new(), written.checked_at);
+        rows
+    };
+    Ok(Execution::done(if create.with_no_data { "CREATE TABLE AS".to_owned() } else { format!("SELECT {rows}") }))
+}
+
+/// A table of these columns that does not exist yet, not keyed, not partitioned.
+pub(crate) fn definition(work: &Transaction, schema: String, name: String, columns: &Schema) -> Result<TableDef> {
+    let objects = work.objects();
+    if objects.schema(&schema).is_none() {
+        return Err(Error::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{schema}\" does not exist")));
+    }
+    let id = work.allocate_id();
+    // The folder tells people what is in it. It is never used twice: files of a dropped table may still be read.
+    let readable = |text: &str| -> String {
+        text.chars().map(|c| if c.is_ascii_alphanumeric() || "_-".contains(c) { c } else { '_' }).collect()
+    };
+    let mut path = format!("{}/{}", readable(&schema), readable(&name));
+    if objects.is_path_used(&path) {
+        path = format!("{path}-{id}");
+    }
+    let mut defs = Vec::with_capacity(columns.fields().len());
+    for field in columns.fields() {
+        let pg = PgType::from_arrow(field)?;
+        defs.push(ColumnDef { name: field.name().clone(), pg_type: pg.to_string(), not_null: false, default: None, comment: None });
+    }
+    Ok(TableDef {
+        id,
+        schema,
+        name,
+        path,
+        columns: defs,
+        primary_key: Vec::new(),
+        partition_by: None,
+        options: BTreeMap::new(),
+        comment: None,
+        created_at: Utc::now(),
+    })
+}
+
+fn columns(session: &mut Session, planner: &Planner, create: &CreateTable) -> Result<Vec<ColumnDef>> {
+    let mut columns: Vec<ColumnDef> = Vec::with_capacity(create.columns.len());
+    for column in &create.columns {
+        let name = fold(&column.name);
+        let pg = storable(&column.data_type)?;
+        let bare = matches!(
+            column.data_type,
+            ast::DataType::Numeric(ast::ExactNumberInfo::None) | ast::DataType::Decimal(ast::ExactNumberInfo::None)
+        );
+        if bare {
+            session.notice(format!("column \"{name}\" of type numeric is stored as {BARE_NUMERIC}"));
+        }
+        if let Some(default) = &column.default {
+            // Planned now so that a bad default is refused here and not at the first INSERT.
+            let value = planner.expression(default.clone())?;
+            if value.any_column_refs() {
+                let message = "cannot use column reference in DEFAULT expression";
+                return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+            }
+        }
+        if columns.iter().any(|c| c.name == name) {
+            return Err(Error::new(SqlState::DUPLICATE_COLUMN, format!("column \"{name}\" specified more than once")));
+        }
+        columns.push(ColumnDef {
+            not_null: column.not_null,
+            pg_type: pg.to_string(),
+            default: column.default.as_ref().map(ToString::to_string),
+            comment: None,
+            name,
+        });
+    }
+    if columns.is_empty() {
+        return Err(Error::unsupported("a table without columns"));
+    }
+    Ok(columns)
+}
+
+fn set_layout(def: &mut TableDef, create: &CreateTable) -> Result<()> {
+    for key in &create.primary_key {
+        let name = fold(key);
+        if def.primary_key.contains(&name) {
+            let message = format!("column \"{name}\" appears twice in primary key constraint");
+            return Err(Error::new(SqlState::DUPLICATE_COLUMN, message));
+        }
+        match def.columns.iter_mut().find(|c| c.name == name) {
+            Some(column) => column.not_null = true,
+            None => {
+                let message = format!("column \"{name}\" named in key does not exist");
+                return Err(Error::new(SqlState::UNDEFINED_COLUMN, message));
+            }
+        }
+        def.primary_key.push(name);
+    }
+    def.partition_by = create.partition_by.as_ref().map(fold);
+    if let Some(column) = &def.partition_by {
+        if !def.columns.iter().any(|c| c.name == *column) {
+            let message = format!("column \"{column}\" named in partition key does not exist");
+            return Err(Error::new(SqlState::UNDEFINED_COLUMN, message));
+        }
+    }
+    for (name, value) in &create.options {
+        if def.options.insert(name.clone(), value.clone()).is_some() {
+            return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("parameter \"{name}\" specified more than once")));
+        }
+    }
+    Layout::of(def)?;
+    Ok(())
+}
+
+/// The names of a query's columns after `given` has renamed the first ones.
+pub(super) fn column_names(given: &[ast::Ident], columns: &Schema) -> Result<Vec<String>> {
+    if given.len() > columns.fields().len() {
+        return Err(Error::new(SqlState::SYNTAX_ERROR, "too many column names were specified"));
+    }
+    let mut names: Vec<String> = given.iter().map(fold).collect();
+    names.extend(columns.fields().iter().skip(given.len()).map(|f| f.name().clone()));
+    for (index, name) in names.iter().enumerate() {
+        if names[..index].contains(name) {
+            return Err(Error::new(SqlState::DUPLICATE_COLUMN, format!("column \"{name}\" specified more than once")));
+        }
+    }
+    Ok(names)
+}
+
+/// The columns of a plan, in order, cast to those of a table made from it.
+fn assigned(session: &mut Session, plan: LogicalPlan, def: &TableDef) -> Result<LogicalPlan> {
+    let zone: Arc<str> = session.settings().time_zone().into();
+    let mut expressions = Vec::with_capacity(def.columns.len());
+    for (column, source) in def.columns.iter().zip(plan.schema().columns()) {
+        let pg: PgType = column.pg_type.parse()?;
+        expressions.push(crate::engine::assignment(Expr::Column(source), &pg, &zone).alias(&column.name));
+    }
+    Ok(LogicalPlanBuilder::from(plan).project(expressions)?.build()?)
+}
+
+/// The schema in which a new object of that name is made.
+pub(super) fn creation_schema(session: &mut Session, name: &QualifiedName) -> Result<String> {
+    match &name.schema {
+        Some(schema) if session.work()?.objects().schema(schema).is_some() => Ok(schema.clone()),
+        Some(schema) => Err(Error::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{schema}\" does not exist"))),
+        None => session.creation_schema(),
+    }
+}
+
+/// The table or view of that name, by the search path if it has no schema.
+pub(super) fn find(session: &mut Session, name: &QualifiedName) -> Result<Relation> {
+    let path = match &name.schema {
+        Some(schema) => vec![schema.clone()],
+        None => session.search_path(),
+    };
+    let objects = Arc::clone(session.work()?.objects());
+    path.iter().find_map(|schema| objects.lookup(schema, &name.name)).ok_or_else(|| {
+        Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{name}\" does not exist"))
+    })
+}
+
+/// A column default as a syntax tree again.
+pub(super) fn default_expression(default: &str) -> Result<ast::Expr> {
+    let mut statements = parse(&format!("SELECT {default}"))?;
+    if let Some(Kind::Query(query)) = statements.pop().map(|s| s.kind) {
+        if let ast::SetExpr::Select(select) = *query.body {
+            if let Some(ast::SelectItem::UnnamedExpr(expression)) = select.projection.into_iter().next() {
+                return Ok(expression);
+            }
+        }
+    }
+    Err(Error::internal("a stored default is not an expression"))
+}
+
+/// Files written for a table, and against which of its versions their keys were found to be new.
+pub(crate) struct Checked {
+    pub(crate) written: Written,
+    pub(crate) checked_at: Option<i64>,
+}
+
+/// Writes the rows of a plan as files of a table and checks that their keys are new.
+///
+/// # Errors
+/// 23502, 23505 and what the plan meets; then the files are gone.
+pub(crate) async fn write(
+    session: &mut Session,
+    planner: &Planner,
+    def: &TableDef,
+    plan: LogicalPlan,
+    progress: Option<Progress>,
+) -> Result<Checked> {
+    let physical = planner.physical(&plan).await?;
+    write_physical(session, planner, def, physical, progress).await
+}
+
+/// [`write`] for rows that are planned to the end.
+pub(super) async fn write_physical(
+    session: &mut Session,
+    planner: &Planner,
+    def: &TableDef,
+    physical: Arc<dyn ExecutionPlan>,
+    progress: Option<Progress>,
+) -> Result<Checked> {
+    let warehouse = Arc::clone(session.engine().warehouse());
+    let written = warehouse.write(def, physical, planner.state().task_ctx(), progress).await?;
+    if def.primary_key.is_empty() || written.rows == 0 {
+        return Ok(Checked { written, checked_at: None });
+    }
+    match check_keys(planner, def, &written).await {
+        Ok(checked_at) => Ok(Checked { written, checked_at }),
+        Err(e) => {
+            warehouse.discard(def, &written).await;
+            Err(e)
+        }
+    }
+}
+
+/// That no key is twice in the new rows or already in the table. Returns the table version looked at.
+async fn check_keys(planner: &Planner, def: &TableDef, written: &Written) -> Result<Option<i64>> {
+    let view = planner.relations().view();
+    let keys: Vec<Expr> = def.primary_key.iter().map(ident).collect();
+    let scan = |name: &str, state| -> Result<LogicalPlanBuilder> {
+        let source = provider_as_source(planner.relations().scan(state)?);
+        Ok(LogicalPlanBuilder::scan(name, source, None)?.project(keys.clone())?)
+    };
+    let new = view.only(def.id, written)?;
+    let twice = scan("new", Arc::clone(&new))?
+        .aggregate(keys.clone(), vec![count(lit(1)).alias("rows")])?
+        .filter(ident("rows").gt(lit(1)))?
+        .project(keys.clone())?
+        .limit(0, Some(1))?
+        .build()?;
+    refuse(planner, def, &twice).await?;
+
+    let existing = view.table(def.id).await?;
+    let committed = view.committed(def.id).await?;
+    if !existing.files.is_empty() {
+        let on: Vec<datafusion::common::Column> =
+            def.primary_key.iter().map(|k| datafusion::common::Column::from_name(k.as_str())).collect();
+        let again = scan("old", existing)?
+            .join(scan("new", new)?.build()?, JoinType::LeftSemi, (on.clone(), on), None)?
+            .limit(0, Some(1))?
+            .build()?;
+        refuse(planner, def, &again).await?;
+    }
+    Ok(committed.map(|state| state.version))
+}
+
+/// 23505 if the plan, which yields keys, yields one.
+async fn refuse(planner: &Planner, def: &TableDef, duplicates: &LogicalPlan) -> Result<()> {
+    let physical = planner.physical(duplicates).await?;
+    let batches = collect(physical, planner.state().task_ctx()).await?;
+    let Some(batch) = batches.iter().find(|b| b.num_rows() > 0) else { return Ok(()) };
+    let message = format!("duplicate key value violates unique constraint \"{}_pkey\"", def.name);
+    Err(Error::new(SqlState::UNIQUE_VIOLATION, message).with_detail(format!(
+        "Key ({})=({}) already exists.",
+        def.primary_key.join(", "),
+        key_text(batch)?
+    )))
+}
+
+fn key_text(batch: &RecordBatch) -> Result<String> {
+    let text = |array: &ArrayRef| -> Result<String> {
+        let text = datafusion::arrow::util::display::array_value_to_string(array, 0).map_err(datafusion::error::DataFusionError::from)?;
+        Ok(if array.is_null(0) { "null".to_owned() } else { text })
+    };
+    Ok(batch.columns().iter().map(text).collect::<Result<Vec<_>>>()?.join(", "))
+}

@@ -1,0 +1,89 @@
+//! BEGIN, COMMIT, ROLLBACK, SET TRANSACTION.
+//!
+//! A block reads one snapshot, taken with its first statement. READ COMMITTED and weaker are accepted and given that
+//! snapshot too, which is stronger; SERIALIZABLE as well, since conflicting writers are refused at commit (40001).
+
+use super::Kind;
+use super::ast::{IsolationLevel, TransactionModes};
+use crate::error::{Error, Result, SqlState};
+use crate::session::settings::Scope;
+use crate::session::{Execution, Session, TransactionStatus};
+
+/// Whether a statement is let through in a failed block.
+pub(crate) fn ends_block(kind: &Kind) -> bool {
+    matches!(kind, Kind::Commit | Kind::Rollback)
+}
+
+/// Runs a transaction statement; `None` if it is another one.
+pub(crate) async fn run(session: &mut Session, kind: &Kind) -> Result<Option<Execution>> {
+    let tag = match kind {
+        Kind::Begin { modes } => {
+            if session.begin() {
+                let message = "there is already a transaction in progress";
+                session.warning(SqlState::ACTIVE_SQL_TRANSACTION, message);
+            }
+            set_modes(session, *modes, Scope::Local)?;
+            "BEGIN"
+        }
+        Kind::Commit if session.transaction() == TransactionStatus::Failed => {
+            session.rollback().await;
+            "ROLLBACK"
+        }
+        Kind::Commit => {
+            warn_outside(session);
+            session.commit().await?;
+            "COMMIT"
+        }
+        Kind::Rollback => {
+            warn_outside(session);
+            session.rollback().await;
+            "ROLLBACK"
+        }
+        Kind::SetTransaction { session_characteristics: true, modes } => {
+            set_modes(session, *modes, Scope::Session)?;
+            "SET"
+        }
+        Kind::SetTransaction { session_characteristics: false, modes } => {
+            if session.autocommits() {
+                let message = "SET TRANSACTION can only be used in transaction blocks";
+                session.warning(SqlState::NO_ACTIVE_SQL_TRANSACTION, message);
+            } else {
+                set_modes(session, *modes, Scope::Local)?;
+            }
+            "SET"
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(Execution::done(tag)))
+}
+
+fn warn_outside(session: &mut Session) {
+    if !session.in_explicit_block() {
+        session.warning(SqlState::NO_ACTIVE_SQL_TRANSACTION, "there is no transaction in progress");
+    }
+}
+
+/// Sets what was named: for one transaction the `transaction_…` settings, for the session the defaults.
+fn set_modes(session: &mut Session, modes: TransactionModes, scope: Scope) -> Result<()> {
+    let prefix = match scope {
+        Scope::Local => "",
+        Scope::Session => "default_",
+    };
+    if let Some(level) = modes.isolation {
+        let level = match level {
+            IsolationLevel::ReadUncommitted => "read uncommitted",
+            IsolationLevel::ReadCommitted => "read committed",
+            IsolationLevel::RepeatableRead => "repeatable read",
+            IsolationLevel::Serializable => "serializable",
+        };
+        session.settings().set(&format!("{prefix}transaction_isolation"), Some(level), scope)?;
+    }
+    if let Some(read_only) = modes.read_only {
+        let value = if read_only { "on" } else { "off" };
+        session.settings().set(&format!("{prefix}transaction_read_only"), Some(value), scope)?;
+    }
+    if modes.deferrable == Some(true) && scope == Scope::Session {
+        return Err(Error::unsupported("DEFERRABLE as a session's default"));
+    }
+    Ok(())
+}

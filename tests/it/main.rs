@@ -1,0 +1,40 @@
+//! The integration tests: one binary, a module per topic.
+//!
+//! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions` and `plans` talk to a
+//! server inside this process; `cancel`, `memory`, `shutdown`, `durability` and `lease` spawn the real binary,
+//! because they look at it from outside or kill it. `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
+
+mod cancel;
+mod durability;
+mod lease;
+mod memory;
+mod plans;
+mod process;
+mod raw;
+mod shutdown;
+mod slt;
+mod tidy;
+mod transactions;
+mod trial;
+mod values;
+mod warehouse;
+mod wire;
+
+use std::process::ExitCode;
+
+use libtest_mimic::Arguments;
+
+fn main() -> ExitCode {
+    let mut trials = slt::trials();
+    trials.extend(wire::trials());
+    trials.extend(values::trials());
+    trials.extend(transactions::trials());
+    trials.extend(plans::trials());
+    trials.extend(cancel::trials());
+    trials.extend(memory::trials());
+    trials.extend(shutdown::trials());
+    trials.extend(durability::trials());
+    trials.extend(lease::trials());
+    trials.extend(tidy::trials());
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
