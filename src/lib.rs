@@ -40,6 +40,7 @@ pub mod server;
 mod session;
 mod statement;
 mod text;
+mod values;
 
 pub use engine::{Engine, EngineOptions};
 pub use error::{Error, Result, SqlState};

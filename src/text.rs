@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use datafusion::arrow::array::RecordBatch;
 
 use crate::error::{Error, Result};
-use crate::server::encode::{Format, Formatting, RowEncoder};
+use crate::values::encode::{Format, Formatting, RowEncoder};
 use crate::session::Session;
 
 /// The values of a batch, row by row, as psql would show them to this session (its time zone, its date style);

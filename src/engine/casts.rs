@@ -1,15 +1,16 @@
 //! Casts with PostgreSQL's meaning, where Arrow's differs.
 //!
 //! * A fraction cast to an integer is rounded (floats half to even, numeric half away from zero); Arrow cuts it off.
+//! * Text is read by PostgreSQL's input syntax (`2026-01-01 10:00+02`, `1 day 02:00`, `\\x00ff`), in the session's zone.
 //! * `uuid`, `json` and `jsonb` are strings here, so what is cast to them is checked, and `jsonb` normalized.
 //! * `varchar(n)` cuts in an explicit cast and refuses in an assignment; `char(n)` pads.
 
 use std::sync::Arc;
 
-use catalog::types::{PG_TYPE, PgType};
+use catalog::types::{PG_TYPE, PgType as Stored};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
 use datafusion::arrow::compute::{cast, kernels::arity::unary};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type, IntervalUnit, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result};
 use datafusion::config::ConfigOptions;
@@ -19,8 +20,12 @@ use datafusion::logical_expr::{
     Signature, TryCast, Volatility,
 };
 use datafusion::optimizer::analyzer::AnalyzerRule;
+use datafusion::scalar::ScalarValue;
 
 use crate::error::{Error, SqlState};
+use crate::values::decode::decode;
+use crate::values::encode::Zone;
+use crate::values::pg_type::PgType;
 
 /// Puts PostgreSQL's conversions in the place of Arrow's, in every cast of a plan.
 #[derive(Debug)]
@@ -57,8 +62,12 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         }
         return Ok(Transformed::yes(convert(inner.clone(), pg, Context::Cast)));
     }
+    let from = inner.get_type(schema)?;
+    if from.is_string() && reads_text(field.data_type()) && matches!(expression, Expr::Cast(_)) {
+        let read = ScalarUDF::from(Read { field: Arc::clone(field), signature: Signature::any(1, Volatility::Immutable) });
+        return Ok(Transformed::yes(read.call(vec![inner.clone()])));
+    }
     if field.data_type().is_integer() {
-        let from = inner.get_type(schema)?;
         let rounded = from.is_floating() || matches!(from, DataType::Decimal128(_, s) | DataType::Decimal256(_, s) if s > 0);
         if rounded && !matches!(inner, Expr::ScalarFunction(f) if f.func.name() == ROUND) {
             let rounded = ScalarUDF::from(Round::new()).call(vec![inner.clone()]);
@@ -69,13 +78,13 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
 }
 
 /// The declared type of a cast's target, where it is one that needs our conversion.
-fn declared(field: &Field) -> Option<PgType> {
+fn declared(field: &Field) -> Option<Stored> {
     let pg = field.metadata().get(PG_TYPE)?.parse().ok()?;
-    matches!(pg, PgType::Uuid | PgType::Json | PgType::Jsonb | PgType::Varchar(Some(_)) | PgType::Char(_)).then_some(pg)
+    matches!(pg, Stored::Uuid | Stored::Json | Stored::Jsonb | Stored::Varchar(Some(_)) | Stored::Char(_)).then_some(pg)
 }
 
 /// Converts `value` for a column of type `pg`, as an INSERT does: what does not fit is an error.
-pub(crate) fn assignment(value: Expr, pg: &PgType, zone: &Arc<str>) -> Expr {
+pub(crate) fn assignment(value: Expr, pg: &Stored, zone: &Arc<str>) -> Expr {
     let field = Arc::new(super::types::in_zone(&pg.field("", true), zone));
     match declared(&field) {
         Some(pg) => convert(value, pg, Context::Assignment),
@@ -83,8 +92,67 @@ pub(crate) fn assignment(value: Expr, pg: &PgType, zone: &Arc<str>) -> Expr {
     }
 }
 
-fn convert(value: Expr, pg: PgType, context: Context) -> Expr {
+fn convert(value: Expr, pg: Stored, context: Context) -> Expr {
     ScalarUDF::from(Convert { pg, context, signature: Signature::any(1, Volatility::Immutable) }).call(vec![value])
+}
+
+/// The types whose text Arrow reads by other rules than PostgreSQL's.
+fn reads_text(to: &DataType) -> bool {
+    matches!(
+        to,
+        DataType::Date32
+            | DataType::Time64(TimeUnit::Microsecond)
+            | DataType::Timestamp(TimeUnit::Microsecond, _)
+            | DataType::Interval(IntervalUnit::MonthDayNano)
+            | DataType::Binary
+            | DataType::BinaryView
+    )
+}
+
+/// Text to a date, time, interval or bytes, as PostgreSQL reads it.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Read {
+    field: FieldRef,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Read {
+    fn name(&self) -> &str {
+        "read_text"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(self.field.data_type().clone())
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let to = self.field.data_type();
+        let zone = match to {
+            DataType::Timestamp(_, Some(zone)) => Zone::parse(zone).unwrap_or_else(Zone::utc),
+            _ => Zone::utc(),
+        };
+        let oid = PgType::of(&self.field).oid;
+        let read = |text: Option<&str>| -> Result<ScalarValue> {
+            let value = decode(text.map(str::as_bytes), false, oid, &self.field, zone)?;
+            value.cast_to(to)
+        };
+        match &args.args[0] {
+            ColumnarValue::Scalar(scalar) => Ok(ColumnarValue::Scalar(read(scalar.try_as_str().flatten())?)),
+            ColumnarValue::Array(array) => {
+                let text = cast(array, &DataType::Utf8View)?;
+                let text = text.as_string_view();
+                if text.is_empty() {
+                    return Ok(ColumnarValue::Array(datafusion::arrow::array::new_empty_array(to)));
+                }
+                let values = text.iter().map(read).collect::<Result<Vec<_>>>()?;
+                Ok(ColumnarValue::Array(ScalarValue::iter_to_array(values)?))
+            }
+        }
+    }
 }
 
 const ROUND: &str = "round_to_integer";
@@ -145,7 +213,7 @@ enum Context {
 /// Text to one of the types that are text with rules.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Convert {
-    pg: PgType,
+    pg: Stored,
     context: Context,
     signature: Signature,
 }
@@ -153,10 +221,10 @@ struct Convert {
 impl ScalarUDFImpl for Convert {
     fn name(&self) -> &str {
         match self.pg {
-            PgType::Uuid => "to_uuid",
-            PgType::Json => "to_json_text",
-            PgType::Jsonb => "to_jsonb_text",
-            PgType::Char(_) => "to_char_n",
+            Stored::Uuid => "to_uuid",
+            Stored::Json => "to_json_text",
+            Stored::Jsonb => "to_jsonb_text",
+            Stored::Char(_) => "to_char_n",
             _ => "to_varchar_n",
         }
     }
@@ -191,20 +259,20 @@ impl Convert {
             Error::new(SqlState::INVALID_TEXT_REPRESENTATION, format!("invalid input syntax for type {what}: \"{text}\""))
         };
         match (&self.pg, self.context) {
-            (PgType::Uuid, _) => {
+            (Stored::Uuid, _) => {
                 let uuid = uuid::Uuid::parse_str(text.trim()).map_err(|_| invalid("uuid"))?;
                 Ok(uuid.to_string())
             }
-            (PgType::Json, _) => {
+            (Stored::Json, _) => {
                 serde_json::from_str::<serde::de::IgnoredAny>(text).map_err(|e| invalid("json").with_detail(e.to_string()))?;
                 Ok(text.to_owned())
             }
-            (PgType::Jsonb, _) => {
+            (Stored::Jsonb, _) => {
                 let value: serde_json::Value =
                     serde_json::from_str(text).map_err(|e| invalid("json").with_detail(e.to_string()))?;
                 Ok(jsonb_text(&value))
             }
-            (PgType::Varchar(Some(n)) | PgType::Char(n), context) => {
+            (Stored::Varchar(Some(n)) | Stored::Char(n), context) => {
                 let n = *n as usize;
                 let length = text.chars().count();
                 let fits = length <= n || text.chars().skip(n).all(|c| c == ' ');
@@ -213,7 +281,7 @@ impl Convert {
                     return Err(Error::new(SqlState::STRING_DATA_RIGHT_TRUNCATION, message));
                 }
                 let mut cut: String = text.chars().take(n).collect();
-                if matches!(self.pg, PgType::Char(_)) && length < n {
+                if matches!(self.pg, Stored::Char(_)) && length < n {
                     cut.extend(std::iter::repeat_n(' ', n - length));
                 }
                 Ok(cut)

@@ -175,6 +175,7 @@ impl Engine {
             // DataFusion's of the same name (version(), current_setting()).
             let _ = datafusion::execution::FunctionRegistry::register_udf(&mut state, Arc::clone(function));
         }
+        state.mark_start_execution();
         Planner::new(state, relations, search_path)
     }
 }

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::session::{Rows, Session};
 
 use super::describe::column_count;
-use super::encode::{Format, Formatting, RowEncoder};
+use crate::values::encode::{Format, Formatting, RowEncoder};
 use super::error::Stop;
 use super::wire::Wire;
 

@@ -5,9 +5,9 @@ use pgwire::messages::data::{FORMAT_CODE_BINARY, FORMAT_CODE_TEXT, FieldDescript
 
 use crate::error::{Error, Result, SqlState};
 
-use super::encode::Format;
+use crate::values::encode::Format;
 use super::error::{protocol_violation, wire_text};
-use super::pg_type::PgType;
+use crate::values::pg_type::PgType;
 
 /// The RowDescription of `schema`, each column in its format of `formats`.
 pub(super) fn row_description(schema: &Schema, formats: &[Format]) -> Result<RowDescription> {

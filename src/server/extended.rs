@@ -19,11 +19,11 @@ use crate::session::{Execution, Prepared, TransactionStatus};
 use super::connection::Connection;
 use super::cursor::Cursor;
 use super::describe::{all_text, parameter_formats, result_formats, row_description};
-use super::encode::{Format, Formatting};
+use crate::values::encode::{Format, Formatting};
 use super::error::{Stop, protocol_violation};
 use super::frontend::{Bind, Target};
-use super::params;
-use super::pg_type::{self, PgType};
+use crate::values::decode;
+use crate::values::pg_type::{self, PgType};
 
 /// The prepared statements and portals of one connection, by name; the empty name is the unnamed one.
 #[derive(Default)]
@@ -186,7 +186,7 @@ pub(super) fn bind(connection: &mut Connection, bind: Bind) -> Result<(), Stop> 
     let zone = Formatting::from_settings(|name| session.setting(name))?.zone();
     let values = statement.parameters.iter().zip(&given).zip(&value_formats).map(|((parameter, bytes), format)| {
         let binary = matches!(format, Format::Binary);
-        params::decode(bytes.as_deref(), binary, parameter.oid, &parameter.target, zone)
+        decode::decode(bytes.as_deref(), binary, parameter.oid, &parameter.target, zone)
     });
     let mut values = values.collect::<Result<Vec<ScalarValue>>>()?;
     let (taken, columns) = match &statement.plan {

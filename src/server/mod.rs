@@ -9,7 +9,7 @@
 //! 5. `connection` answers message by message: `simple` for a query string, `extended` for
 //!    Parse / Bind / Describe / Execute, `describe` for the columns of either and `cursor` for the
 //!    rows, in bounded memory.
-//! 6. `encode`, `params` and `pg_type` turn Arrow values into PostgreSQL's and back.
+//! 6. `values` (beside this folder) turns Arrow values into PostgreSQL's and back.
 //! 7. `cancel` finds the connection that a cancel request names.
 //!
 //! pgwire encodes what we send. What clients send is decoded here: its decoders trust the lengths
@@ -19,13 +19,10 @@ mod cancel;
 mod connection;
 mod cursor;
 mod describe;
-pub(crate) mod encode;
 mod error;
 mod extended;
 mod frontend;
 mod listener;
-mod params;
-mod pg_type;
 mod simple;
 mod startup;
 mod wire;

@@ -5,7 +5,7 @@ use datafusion::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, Pri
 
 use super::{Values, digits};
 use crate::error::{Error, Result, SqlState};
-use crate::server::pg_type::{PgType, is_object_identifier, oid};
+use crate::values::pg_type::{PgType, is_object_identifier, oid};
 
 /// What the send function writes.
 enum Width {

@@ -6,7 +6,7 @@ use datafusion::common::ScalarValue;
 use super::datetime::{Fault, fraction_micros};
 use super::{fixed, invalid_text, text, trimmed};
 use crate::error::{Error, Result, SqlState};
-use crate::server::pg_type::oid;
+use crate::values::pg_type::oid;
 
 const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60 * SECOND;

@@ -5,7 +5,7 @@ use bytes::{BufMut, BytesMut};
 use super::bytea::Runs;
 use super::{Values, json, uuid};
 use crate::error::{Error, Result, SqlState};
-use crate::server::pg_type::{PgType, oid};
+use crate::values::pg_type::{PgType, oid};
 
 /// What a string stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

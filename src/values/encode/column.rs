@@ -24,7 +24,7 @@ use super::timestamp::timestamps;
 use super::uuid::Uuids;
 use super::{Formatting, Values, array as lists, indirect};
 use crate::error::{Error, Result};
-use crate::server::pg_type::{PgType, oid};
+use crate::values::pg_type::{PgType, oid};
 
 /// The values of `array`, shown as `pg`.
 pub(super) fn values(array: &ArrayRef, pg: PgType, formatting: &Formatting) -> Result<Box<dyn Values>> {

@@ -10,8 +10,8 @@ use datafusion::common::ScalarValue;
 
 use super::{invalid_bytes, null_of, numeric, scalar, text};
 use crate::error::{Error, Result, SqlState};
-use crate::server::encode::Zone;
-use crate::server::pg_type::{arrow_of, name_of, oid};
+use crate::values::encode::Zone;
+use crate::values::pg_type::{arrow_of, name_of, oid};
 
 /// PostgreSQL's limit on dimensions.
 const MOST_DIMENSIONS: usize = 6;

@@ -5,7 +5,7 @@ use datafusion::common::ScalarValue;
 
 use super::{invalid_bytes, invalid_text, text, trimmed};
 use crate::error::{Error, Result, SqlState};
-use crate::server::pg_type::oid;
+use crate::values::pg_type::oid;
 
 /// Digits that a 256-bit decimal holds for certain.
 const MOST_DIGITS: usize = 76;

@@ -7,9 +7,9 @@ use datafusion::common::ScalarValue;
 
 use super::{fixed, invalid_text, text, trimmed};
 use crate::error::{Error, Result, SqlState};
-use crate::server::encode::Zone;
-use crate::server::encode::calendar::{self, MICROS_PER_DAY, POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_MICROS};
-use crate::server::pg_type::{name_of, oid};
+use crate::values::encode::Zone;
+use crate::values::encode::calendar::{self, MICROS_PER_DAY, POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_MICROS};
+use crate::values::pg_type::{name_of, oid};
 
 /// 4714-11-24 BC, the first day PostgreSQL knows.
 const FIRST_DAY: i64 = -2_440_588;

@@ -33,7 +33,7 @@ use datafusion::arrow::datatypes::{FieldRef, Schema};
 
 pub(crate) use self::formatting::Formatting;
 pub(crate) use self::zone::Zone;
-use super::pg_type::PgType;
+use crate::values::pg_type::PgType;
 use crate::error::{Error, Result, SqlState};
 
 /// The two forms in which a client may ask for a value.
@@ -160,7 +160,6 @@ impl BatchEncoder {
 
     /// Appends one value without its length; returns false, and appends nothing, if it is NULL.
     /// On an error `out` is as it was.
-    #[cfg_attr(not(test), expect(dead_code, reason = "COPY, its first user, is not there yet"))]
     pub(crate) fn value(&self, column: usize, row: usize, out: &mut BytesMut) -> Result<bool> {
         let Some((values, format)) = self.columns.get(column).filter(|_| row < self.rows) else {
             return Err(self.no_such(row, column));

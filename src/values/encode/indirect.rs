@@ -8,7 +8,7 @@ use datafusion::arrow::datatypes::{DataType, Int16Type, Int32Type, Int64Type, Ru
 
 use super::{Formatting, Values, column};
 use crate::error::{Error, Result};
-use crate::server::pg_type::PgType;
+use crate::values::pg_type::PgType;
 
 struct Indirect {
     index: Vec<usize>,

@@ -6,7 +6,7 @@ use datafusion::common::ScalarValue;
 
 use super::{fixed, invalid_text, text, trimmed};
 use crate::error::{Error, Result, SqlState};
-use crate::server::pg_type::{name_of, oid};
+use crate::values::pg_type::{name_of, oid};
 
 /// smallint, integer, bigint or oid.
 pub(super) fn integer(bytes: &[u8], binary: bool, oid: u32) -> Result<ScalarValue> {

@@ -14,7 +14,7 @@ use datafusion::arrow::datatypes::DataType;
 
 use super::{Format, Formatting, Values, column, enclose, indirect, is_space, json, measured};
 use crate::error::{Error, Result};
-use crate::server::pg_type::PgType;
+use crate::values::pg_type::PgType;
 
 /// PostgreSQL's limit on dimensions.
 const MOST_DIMENSIONS: usize = 6;
