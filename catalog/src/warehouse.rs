@@ -230,7 +230,7 @@ impl Warehouse {
             return Ok(Arc::clone(state));
         }
         let empty = TableState::empty(Arc::clone(def), version)?;
-        let loaded = table::load(&self.store.root, &self.store.url, def, &empty.schema, Some(version)).await;
+        let loaded = table::load(&self.store.root, def, &empty.schema, Some(version)).await;
         let loaded = match loaded {
             Ok(loaded) => loaded,
             // The writer may have died between the warehouse log and the table's; the entry tells the rest.
@@ -240,7 +240,7 @@ impl Warehouse {
                     return Err(e);
                 }
                 self.catch_up(&mut committer).await?;
-                table::load(&self.store.root, &self.store.url, def, &empty.schema, Some(version)).await?
+                table::load(&self.store.root, def, &empty.schema, Some(version)).await?
             }
         };
         let state = Arc::new(TableState { version: loaded.version, files: Arc::new(loaded.files), ..empty });
@@ -288,7 +288,7 @@ impl Warehouse {
         let Some(def) = snapshot.objects.table(id) else { return Ok(None) };
         // Loading the table first rolls a half-told commit forward into its log.
         self.table(snapshot, id).await?;
-        table::transaction(&self.store.root, &self.store.url, def, application).await
+        table::transaction(&self.store.root, def, application).await
     }
 
     /// Commits what a transaction staged on top of `base`, all or nothing, and returns the catalog it made.
@@ -379,7 +379,7 @@ impl Warehouse {
         }
         let def = snapshot.objects.table(id).ok_or_else(|| Error::Internal(format!("no table with id {id}")))?;
         let empty = TableState::empty(Arc::clone(def), version)?;
-        let loaded = table::load(&self.store.root, &self.store.url, def, &empty.schema, Some(version)).await?;
+        let loaded = table::load(&self.store.root, def, &empty.schema, Some(version)).await?;
         let state = Arc::new(TableState { version: loaded.version, files: Arc::new(loaded.files), ..empty });
         self.remember(id, Arc::clone(&state));
         Ok(state)

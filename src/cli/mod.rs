@@ -4,6 +4,7 @@ mod load;
 mod query;
 mod serve;
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use audiencedb::{Engine, EngineOptions, Error, Result};
@@ -85,7 +86,7 @@ fn machine_memory() -> usize {
 pub(crate) fn install_logging() {
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("warn,audiencedb=info,audiencedb_catalog=info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).with_ansi(std::io::stderr().is_terminal()).init();
 }
 
 /// Prints an error as psql prints one.

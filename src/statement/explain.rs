@@ -81,7 +81,7 @@ pub(super) async fn run(
         line(&mut text, 0, &format!("Rows: {rows}"))?;
         line(&mut text, 0, &format!("Execution Time: {:.3} ms", started.elapsed().as_secs_f64() * 1000.0))?;
     }
-    let array: ArrayRef = Arc::new(StringArray::from_iter_values(text.lines()));
+    let array: ArrayRef = Arc::new(text.lines().map(Some).collect::<StringArray>());
     let batch = RecordBatch::try_new(columns(), vec![array]).map_err(DataFusionError::from)?;
     let stream = futures::stream::iter([Ok(batch)]);
     Ok(Execution::Rows(Rows::new("EXPLAIN", columns(), stream, running, session.failure_flag())))

@@ -99,7 +99,10 @@ pub(crate) struct Loaded {
 }
 
 /// Handle on a table's Delta log below `folder` of the warehouse.
-fn log_store(root: &Arc<dyn ObjectStore>, url: &Url, folder: &str) -> Result<LogStoreRef> {
+fn log_store(root: &Arc<dyn ObjectStore>, folder: &str) -> Result<LogStoreRef> {
+    // delta-rs takes paths from this URL and looks them up in `root`, which begins at the warehouse's folder: so does
+    // the URL, whatever the store's own is.
+    let url = Url::parse("memory:///").map_err(|e| Error::Internal(e.to_string()))?;
     let location = url.join(&format!("{folder}/")).map_err(|e| Error::Invalid(format!("table folder \"{folder}\": {e}")))?;
     let prefixed: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(Arc::clone(root), Path::from(folder)));
     Ok(default_logstore(prefixed, Arc::clone(root), &location, &StorageConfig::default()))
@@ -108,12 +111,11 @@ fn log_store(root: &Arc<dyn ObjectStore>, url: &Url, folder: &str) -> Result<Log
 /// Replays a table's log up to `version` (`None`: the newest).
 pub(crate) async fn load(
     root: &Arc<dyn ObjectStore>,
-    url: &Url,
     table: &TableDef,
     schema: &SchemaRef,
     version: Option<i64>,
 ) -> Result<Loaded> {
-    let delta = open(root, url, table, version).await?;
+    let delta = open(root, table, version).await?;
     let state = delta.snapshot().map_err(|e| failure(table, e))?;
     if state.protocol().min_reader_version() > 1 {
         return Err(Error::Unsupported(format!(
@@ -139,17 +141,16 @@ pub(crate) async fn load(
 /// The version an application last committed to a table, `None` if it never did.
 pub(crate) async fn transaction(
     root: &Arc<dyn ObjectStore>,
-    url: &Url,
     table: &TableDef,
     application: &str,
 ) -> Result<Option<i64>> {
-    let delta = open(root, url, table, None).await?;
+    let delta = open(root, table, None).await?;
     let state = delta.snapshot().map_err(|e| failure(table, e))?;
     state.transaction_version(delta.log_store().as_ref(), application).await.map_err(|e| failure(table, e))
 }
 
-async fn open(root: &Arc<dyn ObjectStore>, url: &Url, table: &TableDef, version: Option<i64>) -> Result<DeltaTable> {
-    let mut delta = DeltaTable::new(log_store(root, url, &table.path)?);
+async fn open(root: &Arc<dyn ObjectStore>, table: &TableDef, version: Option<i64>) -> Result<DeltaTable> {
+    let mut delta = DeltaTable::new(log_store(root, &table.path)?);
     match version {
         None => delta.load().await,
         Some(v) => delta.load_version(v.try_into().map_err(|_| Error::Internal(format!("table version {v}")))?).await,
