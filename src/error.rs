@@ -113,7 +113,26 @@ impl Error {
                 Place::End => Some(statement.offset + statement.text.chars().count() + 1),
             };
         }
+        if self.position.is_none() {
+            self.position = self.named_once(&statement.text).map(|before| statement.offset + before + 1);
+        }
         self
+    }
+
+    /// Where the name that an "undefined" error is about stands in `text`, if it stands there just once: the planner
+    /// does not keep the place of every name. In characters from 0.
+    fn named_once(&self, text: &str) -> Option<usize> {
+        let undefined = [SqlState::UNDEFINED_COLUMN, SqlState::UNDEFINED_TABLE, SqlState::UNDEFINED_FUNCTION];
+        if !undefined.contains(&self.sqlstate) {
+            return None;
+        }
+        let name = between(&self.message, "\"", "\"").or_else(|| between(&self.message, "function ", "("))?;
+        let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '.' || c == '"';
+        let mut found = text
+            .match_indices(name)
+            .filter(|(at, _)| !text[..*at].ends_with(is_word) && !text[at + name.len()..].starts_with(is_word));
+        let (at, _) = found.next()?;
+        found.next().is_none().then(|| text[..at].chars().count())
     }
 }
 

@@ -132,7 +132,13 @@ impl Session {
     }
 
     /// The table to load into: as it is, or as the files' columns say it should be made.
-    async fn target(&mut self, name: &QualifiedName, format: Format, files: &[PathBuf], observer: &LoadObserver) -> Result<Target> {
+    async fn target(
+        &mut self,
+        name: &QualifiedName,
+        format: Format,
+        files: &[PathBuf],
+        observer: &LoadObserver,
+    ) -> Result<Target> {
         self.renew_work().await?;
         let schema = match &name.schema {
             Some(schema) => schema.clone(),
@@ -206,7 +212,8 @@ struct Target {
 
 /// The files below `path`, by name, and their common format.
 fn find(path: &Path) -> Result<(Format, Vec<PathBuf>)> {
-    let missing = |e: std::io::Error| Error::new(SqlState::UNDEFINED_FILE, format!("could not open \"{}\": {e}", path.display()));
+    let missing =
+        |e: std::io::Error| Error::new(SqlState::UNDEFINED_FILE, format!("could not open \"{}\": {e}", path.display()));
     let unknown = |path: &Path| {
         Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("\"{}\" is of no known format", path.display()))
             .with_hint("files end in .parquet, .csv, .json, .ndjson or .jsonl")
@@ -242,7 +249,8 @@ fn find(path: &Path) -> Result<(Format, Vec<PathBuf>)> {
 async fn read(planner: &Planner, format: Format, files: &[PathBuf]) -> Result<LogicalPlan> {
     let context = SessionContext::new_with_state(planner.state().clone());
     let paths: Vec<String> = files.iter().map(|f| f.to_string_lossy().into_owned()).collect();
-    let extension = files.first().and_then(|f| f.extension()).map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
+    let extension =
+        files.first().and_then(|f| f.extension()).map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
     let frame = match format {
         Format::Parquet => {
             context.read_parquet(paths, ParquetReadOptions { file_extension: &extension, ..Default::default() }).await?

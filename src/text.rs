@@ -4,8 +4,8 @@ use bytes::BytesMut;
 use datafusion::arrow::array::RecordBatch;
 
 use crate::error::{Error, Result};
-use crate::values::encode::{Format, Formatting, RowEncoder};
 use crate::session::Session;
+use crate::values::encode::{Format, Formatting, RowEncoder};
 
 /// The values of a batch, row by row, as psql would show them to this session (its time zone, its date style);
 /// `None` is null.

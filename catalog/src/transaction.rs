@@ -68,7 +68,13 @@ impl Transaction {
     }
 
     /// Stages written files. `checked_at`: the version against which keys were checked to be new.
-    pub fn append(&mut self, table: ObjectId, written: Written, transactions: Vec<(String, i64)>, checked_at: Option<i64>) {
+    pub fn append(
+        &mut self,
+        table: ObjectId,
+        written: Written,
+        transactions: Vec<(String, i64)>,
+        checked_at: Option<i64>,
+    ) {
         let staged = self.staged.appends.entry(table).or_default();
         staged.append.adds.extend(written.adds);
         staged.append.transactions.extend(transactions);

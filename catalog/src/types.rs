@@ -78,7 +78,10 @@ impl PgType {
             }
         }
         let unstorable = |what: &str, advice: &str| {
-            Err(Error::Unsupported(format!("column \"{}\" has a type that tables cannot store ({what}): {advice}", field.name())))
+            Err(Error::Unsupported(format!(
+                "column \"{}\" has a type that tables cannot store ({what}): {advice}",
+                field.name()
+            )))
         };
         Ok(match field.data_type() {
             DataType::Boolean => Self::Boolean,
@@ -88,25 +91,36 @@ impl PgType {
             DataType::UInt64 => Self::Numeric(20, 0),
             DataType::Float16 | DataType::Float32 => Self::Real,
             DataType::Float64 => Self::Double,
-            DataType::Decimal32(p, s) | DataType::Decimal64(p, s) | DataType::Decimal128(p, s) if *s >= 0 => Self::Numeric(*p, *s),
+            DataType::Decimal32(p, s) | DataType::Decimal64(p, s) | DataType::Decimal128(p, s) if *s >= 0 => {
+                Self::Numeric(*p, *s)
+            }
             DataType::Decimal256(p, s) if *p <= 38 && *s >= 0 => Self::Numeric(*p, *s),
             DataType::Null | DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Text,
-            DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => Self::Bytea,
+            DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+                Self::Bytea
+            }
             DataType::Date32 | DataType::Date64 => Self::Date,
             DataType::Time32(_) | DataType::Time64(_) => Self::Time,
             DataType::Timestamp(_, None) => Self::Timestamp,
             DataType::Timestamp(_, Some(_)) => Self::Timestamptz,
-            DataType::List(f) | DataType::LargeList(f) | DataType::ListView(f) | DataType::LargeListView(f) | DataType::FixedSizeList(f, _) => {
-                Self::Array(Box::new(Self::from_arrow(f)?))
-            }
+            DataType::List(f)
+            | DataType::LargeList(f)
+            | DataType::ListView(f)
+            | DataType::LargeListView(f)
+            | DataType::FixedSizeList(f, _) => Self::Array(Box::new(Self::from_arrow(f)?)),
             DataType::Struct(fields) => {
                 let fields = fields.iter().map(|f| Ok((f.name().clone(), Self::from_arrow(f)?)));
                 Self::Row(fields.collect::<Result<_>>()?)
             }
-            DataType::Dictionary(_, value) => Self::from_arrow(&Field::new(field.name(), value.as_ref().clone(), true))?,
+            DataType::Dictionary(_, value) => {
+                Self::from_arrow(&Field::new(field.name(), value.as_ref().clone(), true))?
+            }
             DataType::RunEndEncoded(_, value) => Self::from_arrow(value)?,
             DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..) => {
-                return unstorable("numeric of more than 38 digits or with a negative scale", "cast it to numeric(38, s)");
+                return unstorable(
+                    "numeric of more than 38 digits or with a negative scale",
+                    "cast it to numeric(38, s)",
+                );
             }
             DataType::Interval(_) | DataType::Duration(_) => {
                 return unstorable("interval", "store seconds as numeric, or the two timestamps");
@@ -132,7 +146,9 @@ impl PgType {
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             Self::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             Self::Array(element) => DataType::List(Arc::new(element.field("element", true))),
-            Self::Row(fields) => DataType::Struct(fields.iter().map(|(name, pg)| pg.field(name, true)).collect::<Fields>()),
+            Self::Row(fields) => {
+                DataType::Struct(fields.iter().map(|(name, pg)| pg.field(name, true)).collect::<Fields>())
+            }
         }
     }
 
@@ -146,9 +162,9 @@ impl PgType {
             // `timestamp_ntz` would force reader version 3 on everybody.
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             Self::Array(element) => DataType::List(Arc::new(Field::new("element", element.stored(), true))),
-            Self::Row(fields) => {
-                DataType::Struct(fields.iter().map(|(name, pg)| Field::new(name, pg.stored(), true)).collect::<Fields>())
-            }
+            Self::Row(fields) => DataType::Struct(
+                fields.iter().map(|(name, pg)| Field::new(name, pg.stored(), true)).collect::<Fields>(),
+            ),
             other => other.arrow(),
         }
     }
@@ -247,7 +263,8 @@ impl FromStr for PgType {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let unknown = || Error::Corrupt { object: "column type".to_owned(), message: format!("unknown type \"{text}\"") };
+        let unknown =
+            || Error::Corrupt { object: "column type".to_owned(), message: format!("unknown type \"{text}\"") };
         if let Some(element) = text.strip_suffix("[]") {
             return Ok(Self::Array(Box::new(element.parse()?)));
         }
@@ -335,7 +352,14 @@ mod tests {
             ("a \"b\", c".into(), PgType::Numeric(10, 2)),
             ("inner".into(), PgType::Row(vec![("x".into(), PgType::Array(Box::new(PgType::Uuid)))])),
         ]);
-        let scalars = [PgType::Boolean, PgType::Varchar(Some(20)), PgType::Varchar(None), PgType::Char(3), PgType::Time, PgType::Timestamp];
+        let scalars = [
+            PgType::Boolean,
+            PgType::Varchar(Some(20)),
+            PgType::Varchar(None),
+            PgType::Char(3),
+            PgType::Time,
+            PgType::Timestamp,
+        ];
         for pg in scalars.into_iter().chain([PgType::Timestamptz, PgType::Array(Box::new(row.clone())), row]) {
             assert_eq!(pg.to_string().parse::<PgType>().unwrap(), pg, "{pg}");
         }
@@ -344,8 +368,11 @@ mod tests {
 
     #[test]
     fn arrow_alone_or_metadata_gives_the_type_back() {
-        let all = [PgType::Boolean, PgType::Uuid, PgType::Json, PgType::Varchar(Some(3)), PgType::Time, PgType::Timestamp];
-        for pg in all.into_iter().chain([PgType::Timestamptz, PgType::Array(Box::new(PgType::Uuid)), PgType::Numeric(38, 9)]) {
+        let all =
+            [PgType::Boolean, PgType::Uuid, PgType::Json, PgType::Varchar(Some(3)), PgType::Time, PgType::Timestamp];
+        for pg in
+            all.into_iter().chain([PgType::Timestamptz, PgType::Array(Box::new(PgType::Uuid)), PgType::Numeric(38, 9)])
+        {
             assert_eq!(PgType::from_arrow(&pg.field("c", true)).unwrap(), pg, "{pg}");
         }
     }

@@ -388,7 +388,9 @@ impl Warehouse {
 
 /// Whether everything `staged` relied on in `base` is still so in `current`.
 fn check_unmoved(base: &Snapshot, current: &Snapshot, staged: &Staged) -> Result<()> {
-    let concurrent = |what: &str| Error::Conflict(format!("could not serialize access: {what} was changed by a concurrent transaction"));
+    let concurrent = |what: &str| {
+        Error::Conflict(format!("could not serialize access: {what} was changed by a concurrent transaction"))
+    };
     for (id, append) in &staged.appends {
         let created_here = base.objects.table(*id).is_none();
         if created_here {

@@ -84,7 +84,11 @@ async fn print(session: &audiencedb::Session, mut rows: Rows, format: Output) ->
                     widths = Some(measured);
                 }
                 for row in &text {
-                    write_line(&mut out, row.iter().map(|v| v.as_deref().unwrap_or("")), widths.as_deref().unwrap_or(&[]))?;
+                    write_line(
+                        &mut out,
+                        row.iter().map(|v| v.as_deref().unwrap_or("")),
+                        widths.as_deref().unwrap_or(&[]),
+                    )?;
                 }
             }
         }

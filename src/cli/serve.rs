@@ -24,8 +24,12 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) async fn run(self) -> Result<()> {
         if !self.listen.ip().is_loopback() {
-            let message = format!("{} is not a loopback address: without passwords everybody who can reach it would be trusted", self.listen);
-            return Err(Error::new(SqlState::CONFIG_FILE_ERROR, message).with_hint("listen on 127.0.0.1 and let clients in through an SSH tunnel"));
+            let message = format!(
+                "{} is not a loopback address: without passwords everybody who can reach it would be trusted",
+                self.listen
+            );
+            return Err(Error::new(SqlState::CONFIG_FILE_ERROR, message)
+                .with_hint("listen on 127.0.0.1 and let clients in through an SSH tunnel"));
         }
         let io = |what: &str| {
             let what = what.to_owned();
@@ -44,7 +48,11 @@ impl Serve {
             tracing::warn!("read only for now: {e}");
         }
         tracing::info!("everybody who can reach {address} is trusted as superuser \"postgres\"");
-        tracing::info!("listening on {address}; connect with: psql -h {} -p {} -U postgres audience", address.ip(), address.port());
+        tracing::info!(
+            "listening on {address}; connect with: psql -h {} -p {} -U postgres audience",
+            address.ip(),
+            address.port()
+        );
         let options = ServerOptions { max_connections: self.max_connections, ..ServerOptions::default() };
         let stop = async move {
             tokio::select! {

@@ -1,18 +1,21 @@
 //! The composition root: storage, functions and runtime put together; the only place that builds a
 //! DataFusion `SessionState`.
 
-mod casts;
 mod names;
 mod planner;
 mod relations;
+mod rewrite;
+mod semantics;
 pub(crate) mod types;
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use catalog::lease::HolderInfo;
+use catalog::objects::ObjectId;
 use catalog::store::StoreOptions;
 use catalog::{View, Warehouse};
 use chrono::{DateTime, Utc};
@@ -23,10 +26,12 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::SessionConfig;
+use parking_lot::Mutex;
 
-pub(crate) use self::casts::assignment;
 pub(crate) use self::planner::{Planner, named, parameters, same_columns};
 pub(crate) use self::relations::{DATABASE, Relations};
+pub(crate) use self::rewrite::cast;
+pub(crate) use self::semantics::assignment;
 use crate::error::{Error, Result};
 use crate::session::Session;
 
@@ -72,6 +77,8 @@ pub struct Engine {
     template: SessionState,
     started: DateTime<Utc>,
     next_session: AtomicI32,
+    /// One lock for each keyed table that somebody has put rows into.
+    table_locks: Mutex<HashMap<ObjectId, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -111,10 +118,17 @@ impl Engine {
         let mut template = SessionStateBuilder::new_with_default_features()
             .with_runtime_env(Arc::clone(&runtime))
             .with_config(SessionConfig::new())
-            .with_analyzer_rule(Arc::new(casts::PostgresCasts))
+            .with_analyzer_rule(Arc::new(semantics::PostgresSemantics))
             .build();
         udfs::register_all(&mut template)?;
-        Ok(Arc::new(Self { warehouse, runtime, template, started: Utc::now(), next_session: AtomicI32::new(1) }))
+        Ok(Arc::new(Self {
+            warehouse,
+            runtime,
+            template,
+            started: Utc::now(),
+            next_session: AtomicI32::new(1),
+            table_locks: Mutex::default(),
+        }))
     }
 
     /// A new session of `user` in `database`, with settings at their defaults.
@@ -134,6 +148,11 @@ impl Engine {
     /// The warehouse.
     pub(crate) fn warehouse(&self) -> &Arc<Warehouse> {
         &self.warehouse
+    }
+
+    /// The lock that orders the sessions of this process that put rows into one keyed table.
+    pub(crate) fn table_lock(&self, id: ObjectId) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(self.table_locks.lock().entry(id).or_default())
     }
 
     /// When the engine was opened.

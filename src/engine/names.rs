@@ -14,6 +14,7 @@ use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPl
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::scalar::ScalarValue;
 
 /// Everything the SQL planner asks for while it plans one statement.
 pub(super) struct Names<'a> {
@@ -40,7 +41,7 @@ impl ContextProvider for Names<'_> {
         let simplifier = ExprSimplifier::new(context);
         let schema = DFSchema::empty();
         let args = args.into_iter().map(|arg| simplifier.coerce(arg, &schema).and_then(|e| simplifier.simplify(e)));
-        let args = args.collect::<Result<Vec<_>>>()?;
+        let args = args.map(|arg| arg.map(nanoseconds)).collect::<Result<Vec<_>>>()?;
         Ok(provider_as_source(function.create_table_provider_with_args(TableFunctionArgs::new(&args, self.state))?))
     }
 
@@ -100,5 +101,18 @@ impl ContextProvider for Names<'_> {
 
     fn udwf_names(&self) -> Vec<String> {
         self.state.window_functions().keys().cloned().collect()
+    }
+}
+
+/// DataFusion's series run over nanoseconds only.
+fn nanoseconds(argument: Expr) -> Expr {
+    match argument {
+        Expr::Literal(ScalarValue::TimestampMicrosecond(Some(micros), zone), metadata) => {
+            match micros.checked_mul(1000) {
+                Some(nanos) => Expr::Literal(ScalarValue::TimestampNanosecond(Some(nanos), zone), metadata),
+                None => Expr::Literal(ScalarValue::TimestampMicrosecond(Some(micros), zone), metadata),
+            }
+        }
+        other => other,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use catalog::objects::{ObjectId, Relation, ViewDef};
-use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::datasource::{ViewTable, provider_as_source};
@@ -21,6 +21,7 @@ use futures::future::BoxFuture;
 
 use super::names::Names;
 use super::relations::{DATABASE, INFORMATION_SCHEMA, Relations};
+use super::rewrite;
 use super::types::CastTypes;
 use crate::error::{Error, Result, SqlState};
 use crate::statement::{Kind, parse};
@@ -73,7 +74,8 @@ impl Planner {
         depth: usize,
     ) -> BoxFuture<'a, Result<Plan>> {
         async move {
-            let statement = ast::Statement::Query(Box::new(query.clone()));
+            let parameters = &self.typed_by_casts(query, parameters)?;
+            let statement = ast::Statement::Query(Box::new(rewrite::prepared(query)));
             let wrapped = ParserStatement::Statement(Box::new(statement.clone()));
             let (references, _) = resolve_table_references(&wrapped, true)?;
             let mut names = Names { state: &self.state, tables: HashMap::new(), types: self.types()? };
@@ -88,10 +90,29 @@ impl Planner {
             let planner = SqlToRel::new_with_options(&names, parser_options());
             let plan = planner.sql_statement_to_plan_with_context(statement, &mut context)?;
             let logical = self.state.analyzer().execute_and_check(plan, self.state.config_options(), |_, _| {})?;
-            let columns = Arc::new(logical.schema().as_arrow().clone());
-            Ok(Plan { logical, columns, reads })
+            let fields: Vec<Field> = logical.schema().fields().iter().map(|field| shown(field)).collect();
+            Ok(Plan { logical, columns: Arc::new(Schema::new(fields)), reads })
         }
         .boxed()
+    }
+
+    /// The declared parameters, and those that a cast in the query gives a type.
+    fn typed_by_casts(&self, query: &ast::Query, declared: &[Option<FieldRef>]) -> Result<Vec<Option<FieldRef>>> {
+        let mut parameters = declared.to_vec();
+        let types = self.types()?;
+        for (number, data_type) in rewrite::cast_parameters(query) {
+            if number == 0 || number > u16::MAX.into() {
+                continue;
+            }
+            if parameters.len() < number {
+                parameters.resize(number, None);
+            }
+            let parameter = &mut parameters[number - 1];
+            if parameter.is_none() {
+                *parameter = types.plan_type_field(&data_type)?;
+            }
+        }
+        Ok(parameters)
     }
 
     fn types(&self) -> Result<Arc<dyn TypePlanner>> {
@@ -171,11 +192,13 @@ pub(crate) fn parse_view(sql: &str) -> Result<ast::Query> {
 pub(crate) fn named<'a>(plan: LogicalPlan, names: impl ExactSizeIterator<Item = &'a str>) -> Result<LogicalPlan> {
     let columns = plan.schema().columns();
     if columns.len() != names.len() {
-        return Err(Error::new(SqlState::INVALID_TABLE_DEFINITION, "the tables of a view have changed, create it anew"));
+        return Err(Error::new(
+            SqlState::INVALID_TABLE_DEFINITION,
+            "the tables of a view have changed, create it anew",
+        ));
     }
-    let expressions = columns.into_iter().zip(names).map(|(column, name)| {
-        datafusion::prelude::Expr::Column(column).alias(name)
-    });
+    let expressions =
+        columns.into_iter().zip(names).map(|(column, name)| datafusion::prelude::Expr::Column(column).alias(name));
     Ok(LogicalPlanBuilder::from(plan).project(expressions.collect::<Vec<_>>())?.build()?)
 }
 
@@ -198,6 +221,11 @@ pub(crate) fn parameters(plan: &LogicalPlan, declared: &[Option<FieldRef>]) -> R
             declared.or_else(|| inferred.get(&number).cloned().flatten()).unwrap_or_else(text)
         })
         .collect())
+}
+
+/// A column under the name that the client sees.
+fn shown(field: &Field) -> Field {
+    field.clone().with_name(rewrite::display_name(field.name()))
 }
 
 /// The schema of a plan's rows with nothing said about nulls: what is compared to see whether a result type changed.

@@ -22,11 +22,14 @@ pub(crate) const BARE_NUMERIC: PgType = PgType::Numeric(38, 9);
 pub(crate) fn storable(sql: &SqlType) -> Result<PgType> {
     let length = |length: &Option<CharacterLength>| match length {
         None => Ok(None),
-        Some(CharacterLength::IntegerLength { length, .. }) => u32::try_from(*length)
-            .ok()
-            .filter(|n| (1..=10_485_760).contains(n))
-            .map(Some)
-            .ok_or_else(|| Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("length {length} of a character type must be between 1 and 10485760"))),
+        Some(CharacterLength::IntegerLength { length, .. }) => {
+            u32::try_from(*length).ok().filter(|n| (1..=10_485_760).contains(n)).map(Some).ok_or_else(|| {
+                Error::new(
+                    SqlState::INVALID_PARAMETER_VALUE,
+                    format!("length {length} of a character type must be between 1 and 10485760"),
+                )
+            })
+        }
         Some(CharacterLength::Max) => Err(Error::unsupported("a character type of length MAX")),
     };
     Ok(match sql {
@@ -45,9 +48,15 @@ pub(crate) fn storable(sql: &SqlType) -> Result<PgType> {
         SqlType::Char(n) | SqlType::Character(n) => PgType::Char(length(n)?.unwrap_or(1)),
         SqlType::Bytea => PgType::Bytea,
         SqlType::Date => PgType::Date,
-        SqlType::Time(precision, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => micros(precision, PgType::Time)?,
-        SqlType::Timestamp(precision, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => micros(precision, PgType::Timestamp)?,
-        SqlType::Timestamp(precision, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => micros(precision, PgType::Timestamptz)?,
+        SqlType::Time(precision, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
+            micros(precision, PgType::Time)?
+        }
+        SqlType::Timestamp(precision, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
+            micros(precision, PgType::Timestamp)?
+        }
+        SqlType::Timestamp(precision, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => {
+            micros(precision, PgType::Timestamptz)?
+        }
         SqlType::Uuid => PgType::Uuid,
         SqlType::JSON => PgType::Json,
         SqlType::JSONB => PgType::Jsonb,
@@ -55,14 +64,18 @@ pub(crate) fn storable(sql: &SqlType) -> Result<PgType> {
             PgType::Array(Box::new(storable(element)?))
         }
         SqlType::Interval { .. } => {
-            return Err(Error::unsupported("a column of type interval").with_hint("store seconds as numeric, or the two timestamps"));
+            return Err(Error::unsupported("a column of type interval")
+                .with_hint("store seconds as numeric, or the two timestamps"));
         }
         SqlType::Time(..) => return Err(Error::unsupported("a column of type time with time zone")),
         SqlType::Custom(name, _) if name.to_string().ends_with("serial") => {
             return Err(Error::unsupported(format!("type {name}")).with_hint("use bigint and give the ids yourself"));
         }
         other => {
-            return Err(Error::new(SqlState::UNDEFINED_OBJECT, format!("type \"{}\" does not exist or can't be stored", other.to_string().to_lowercase())));
+            return Err(Error::new(
+                SqlState::UNDEFINED_OBJECT,
+                format!("type \"{}\" does not exist or can't be stored", other.to_string().to_lowercase()),
+            ));
         }
     })
 }
@@ -74,10 +87,15 @@ fn numeric(info: &ExactNumberInfo) -> Result<PgType> {
         ExactNumberInfo::PrecisionAndScale(p, s) => (*p, *s),
     };
     if precision == 0 || precision > 1000 {
-        return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("NUMERIC precision {precision} must be between 1 and 1000")));
+        return Err(Error::new(
+            SqlState::INVALID_PARAMETER_VALUE,
+            format!("NUMERIC precision {precision} must be between 1 and 1000"),
+        ));
     }
     if precision > 38 {
-        return Err(Error::unsupported(format!("numeric of {precision} digits")).with_hint("at most 38 digits can be stored"));
+        return Err(
+            Error::unsupported(format!("numeric of {precision} digits")).with_hint("at most 38 digits can be stored")
+        );
     }
     match (u8::try_from(precision), i8::try_from(scale)) {
         (Ok(p), Ok(s)) if s >= 0 && i64::from(s) <= precision as i64 => Ok(PgType::Numeric(p, s)),
@@ -89,7 +107,8 @@ fn numeric(info: &ExactNumberInfo) -> Result<PgType> {
 fn micros(precision: &Option<u64>, pg: PgType) -> Result<PgType> {
     match precision {
         None | Some(6) => Ok(pg),
-        Some(p) => Err(Error::unsupported(format!("precision {p} of {pg}")).with_hint("leave the precision out, times have microseconds")),
+        Some(p) => Err(Error::unsupported(format!("precision {p} of {pg}"))
+            .with_hint("leave the precision out, times have microseconds")),
     }
 }
 
@@ -104,11 +123,13 @@ impl TypePlanner for CastTypes {
     fn plan_type_field(&self, sql: &SqlType) -> PlanResult<Option<FieldRef>> {
         let field = match sql {
             SqlType::Interval { .. } => Field::new("", DataType::Interval(IntervalUnit::MonthDayNano), true),
-            SqlType::Custom(name, arguments) if arguments.is_empty() => match name.to_string().to_lowercase().as_str() {
-                "name" | "pg_catalog.name" | "pg_catalog.text" => Field::new("", DataType::Utf8View, true),
-                "oid" | "pg_catalog.oid" => Field::new("", DataType::Int64, true),
-                _ => return Ok(None),
-            },
+            SqlType::Custom(name, arguments) if arguments.is_empty() => {
+                match name.to_string().to_lowercase().as_str() {
+                    "name" | "pg_catalog.name" | "pg_catalog.text" => Field::new("", DataType::Utf8View, true),
+                    "oid" | "pg_catalog.oid" => Field::new("", DataType::Int64, true),
+                    _ => return Ok(None),
+                }
+            }
             _ => match storable(sql) {
                 Ok(pg) => in_zone(&pg.field("", true), &self.time_zone),
                 // Not storable is not the same as not castable: DataFusion knows more types.
@@ -122,7 +143,9 @@ impl TypePlanner for CastTypes {
 /// A field of type timestamptz as a session in `zone` sees it; other fields as they are.
 pub(crate) fn in_zone(field: &Field, zone: &Arc<str>) -> Field {
     match field.data_type() {
-        DataType::Timestamp(unit, Some(_)) => field.clone().with_data_type(DataType::Timestamp(*unit, Some(Arc::clone(zone)))),
+        DataType::Timestamp(unit, Some(_)) => {
+            field.clone().with_data_type(DataType::Timestamp(*unit, Some(Arc::clone(zone))))
+        }
         DataType::List(element) => field.clone().with_data_type(DataType::List(Arc::new(in_zone(element, zone)))),
         _ => field.clone(),
     }

@@ -138,6 +138,10 @@ impl Connection {
     async fn ready(&mut self) -> Result<(), End> {
         self.skipping = false;
         self.in_series = false;
+        // What a series of the extended protocol did outside of a block is committed here, as one transaction.
+        if let Err(error) = self.session.end_block(true).await {
+            self.report(&error)?;
+        }
         let letter = match self.session.transaction() {
             TransactionStatus::Idle => {
                 // Portals live as long as their transaction, and none is open any more.
@@ -160,9 +164,7 @@ impl Connection {
     fn report(&mut self, error: &Error) -> Result<(), End> {
         // Neither the statement nor the message: both may hold the customers' data.
         tracing::info!(pid = self.backend.pid(), sqlstate = error.sqlstate.0, "statement failed");
-        if matches!(self.session.transaction(), TransactionStatus::Active) {
-            self.session.fail_transaction();
-        }
+        self.session.fail_transaction();
         if matches!(self.session.transaction(), TransactionStatus::Failed) {
             self.store.close_started_portals();
         }

@@ -10,9 +10,9 @@ use crate::error::Result;
 use crate::session::{Rows, Session};
 
 use super::describe::column_count;
-use crate::values::encode::{Format, Formatting, RowEncoder};
 use super::error::Stop;
 use super::wire::Wire;
+use crate::values::encode::{Format, Formatting, RowEncoder};
 
 /// A result that is being sent. Dropping it stops the statement.
 pub(super) struct Cursor {

@@ -5,8 +5,8 @@ use pgwire::messages::data::{FORMAT_CODE_BINARY, FORMAT_CODE_TEXT, FieldDescript
 
 use crate::error::{Error, Result, SqlState};
 
-use crate::values::encode::Format;
 use super::error::{protocol_violation, wire_text};
+use crate::values::encode::Format;
 use crate::values::pg_type::PgType;
 
 /// The RowDescription of `schema`, each column in its format of `formats`.

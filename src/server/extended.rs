@@ -19,10 +19,10 @@ use crate::session::{Execution, Prepared, TransactionStatus};
 use super::connection::Connection;
 use super::cursor::Cursor;
 use super::describe::{all_text, parameter_formats, result_formats, row_description};
-use crate::values::encode::{Format, Formatting};
 use super::error::{Stop, protocol_violation};
 use super::frontend::{Bind, Target};
 use crate::values::decode;
+use crate::values::encode::{Format, Formatting};
 use crate::values::pg_type::{self, PgType};
 
 /// The prepared statements and portals of one connection, by name; the empty name is the unnamed one.
@@ -258,6 +258,8 @@ async fn advance(connection: &mut Connection, name: &str, portal: &mut Portal, l
                 portal.state = State::Bound(values);
                 return Ok(wire.push(EmptyQueryResponse::new())?);
             };
+            // One transaction for all that comes before Sync, as PostgreSQL has it; in a block this does nothing.
+            session.begin_block();
             match wire.while_connected(session.execute(plan, values)).await?? {
                 Execution::Rows(rows) => {
                     if !plan.columns.as_ref().is_some_and(|described| same_row_type(described, &rows.schema)) {

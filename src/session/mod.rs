@@ -5,14 +5,18 @@ mod rows;
 mod running;
 pub(crate) mod settings;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use catalog::Transaction;
+use catalog::objects::ObjectId;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::SessionConfig;
 use datafusion::scalar::ScalarValue;
+use tokio::sync::OwnedMutexGuard;
 
 pub use self::rows::Rows;
 pub use self::running::Canceller;
@@ -76,6 +80,9 @@ impl Execution {
     }
 }
 
+/// How long a transaction that holds one table waits for another.
+const SECOND_LOCK: Duration = Duration::from_secs(5);
+
 /// What holds a transaction open between statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Block {
@@ -101,6 +108,8 @@ pub struct Session {
     failed: Arc<AtomicBool>,
     /// The open transaction: of the block, or of the statement running now.
     work: Option<Transaction>,
+    /// Locks on keyed tables that the open transaction has put rows into.
+    locks: HashMap<ObjectId, OwnedMutexGuard<()>>,
     canceller: Canceller,
     notices: Vec<Notice>,
 }
@@ -130,6 +139,7 @@ impl Session {
             block: Block::None,
             failed: Arc::default(),
             work: None,
+            locks: HashMap::new(),
             canceller: Canceller::default(),
             notices: Vec::new(),
         })
@@ -153,7 +163,11 @@ impl Session {
     }
 
     /// [`Session::prepare`] with whole fields, whose metadata can say `uuid` or `jsonb`.
-    pub(crate) async fn prepare_typed(&mut self, statement: Statement, declared: Vec<Option<FieldRef>>) -> Result<Prepared> {
+    pub(crate) async fn prepare_typed(
+        &mut self,
+        statement: Statement,
+        declared: Vec<Option<FieldRef>>,
+    ) -> Result<Prepared> {
         self.check_block(&statement.kind)?;
         let running = self.canceller.begin(self.settings.statement_timeout());
         let began = self.begin_work().await?;
@@ -186,11 +200,12 @@ impl Session {
         let statement = Arc::clone(&prepared.statement);
         self.check_block(&statement.kind)?;
         if params.len() != prepared.params.len() {
-            let message = format!("the statement has {} parameters, {} values were given", prepared.params.len(), params.len());
+            let message =
+                format!("the statement has {} parameters, {} values were given", prepared.params.len(), params.len());
             return Err(Error::new(SqlState::PROTOCOL_VIOLATION, message));
         }
         // What ends a transaction is never cut off by cancel or deadline: its outcome must be told.
-        if let Some(execution) = statement::transaction::run(self, &statement.kind).await? {
+        if let Some(execution) = statement::transaction::run(self, &statement).await? {
             return Ok(execution);
         }
         let running = self.canceller.begin(self.settings.statement_timeout());
@@ -198,7 +213,7 @@ impl Session {
             Ok(_) => running.race(statement::run(self, prepared, params, running.clone())).await,
             Err(e) => Err(e),
         };
-        match (outcome, self.block) {
+        let ended = match (outcome, self.block) {
             (Ok(execution), Block::None) => match self.work.take() {
                 Some(work) => work.commit().await.map(|()| execution).map_err(Error::from),
                 None => Ok(execution),
@@ -214,7 +229,11 @@ impl Session {
                 self.fail_transaction();
                 Err(e)
             }
+        };
+        if self.block == Block::None {
+            self.locks.clear();
         }
+        ended
     }
 
     /// Parses and runs a string of statements, handing each result to `each` before the next begins; several
@@ -330,6 +349,7 @@ impl Session {
             Some(work) => work.commit().await.map_err(Error::from),
             None => Ok(()),
         };
+        self.locks.clear();
         match outcome {
             Ok(()) => self.settings.commit(),
             Err(_) => self.settings.rollback(),
@@ -345,6 +365,32 @@ impl Session {
         if let Some(work) = self.work.take() {
             work.rollback().await;
         }
+        self.locks.clear();
+    }
+
+    /// Makes this session the only one to put rows into a keyed table until its transaction ends, so that the keys it
+    /// checks stay new. Not in an explicit block, which may stay open for long: there a conflict is found at commit.
+    pub(crate) async fn lock_table(&mut self, id: ObjectId) -> Result<()> {
+        if self.block == Block::Explicit || self.locks.contains_key(&id) {
+            return Ok(());
+        }
+        let lock = self.engine.table_lock(id);
+        let guard = if self.locks.is_empty() {
+            lock.lock_owned().await
+        } else {
+            // Two sessions that hold one table each and want the other's would wait for ever.
+            tokio::time::timeout(SECOND_LOCK, lock.lock_owned()).await.map_err(|_| {
+                Error::new(
+                    SqlState::SERIALIZATION_FAILURE,
+                    "could not lock a second table: a concurrent transaction holds it",
+                )
+            })?
+        };
+        if self.work()?.is_clean() {
+            self.renew_work().await?;
+        }
+        self.locks.insert(id, guard);
+        Ok(())
     }
 
     /// Whether a `BEGIN` is open.

@@ -17,11 +17,15 @@ pub(super) fn run(session: &mut Session, target: &CommentTarget, comment: Option
         },
         CommentTarget::Table(name) => match find(session, name)? {
             Relation::Table(table) => Change::PutTable(TableDef { comment, ..(*table).clone() }),
-            Relation::View(_) => return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a table", name.name))),
+            Relation::View(_) => {
+                return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a table", name.name)));
+            }
         },
         CommentTarget::View(name) => match find(session, name)? {
             Relation::View(view) => Change::PutView(ViewDef { comment, ..(*view).clone() }),
-            Relation::Table(_) => return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a view", name.name))),
+            Relation::Table(_) => {
+                return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a view", name.name)));
+            }
         },
         CommentTarget::Column { relation, column } => {
             let set = |columns: &mut Vec<ColumnDef>| match columns.iter_mut().find(|c| c.name == *column) {

@@ -77,7 +77,9 @@ pub(super) fn run(
     let work = session.work()?;
     // Readers before what they read, so that the catalog is whole after each change.
     while !doomed.is_empty() {
-        let free = doomed.iter().position(|r| !work.objects().dependents(r.id()).iter().any(|v| doomed.iter().any(|d| d.id() == v.id)));
+        let free = doomed
+            .iter()
+            .position(|r| !work.objects().dependents(r.id()).iter().any(|v| doomed.iter().any(|d| d.id() == v.id)));
         let relation = doomed.remove(free.unwrap_or(0));
         work.change(match relation {
             Relation::Table(table) => Change::DropTable(table.id),

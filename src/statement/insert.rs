@@ -3,16 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use catalog::objects::{Relation, TableDef};
+use catalog::objects::{ColumnDef, Relation, TableDef};
 use catalog::types::PgType;
 use datafusion::arrow::datatypes::FieldRef;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::prelude::Expr;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{self, SetExpr, TableObject, Value};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
 
 use super::{QualifiedName, query, table};
-use crate::engine::{Planner, assignment, parameters as plan_parameters};
+use crate::engine::{Planner, assignment, cast, parameters as plan_parameters};
 use crate::error::{Error, Result, SqlState};
 use crate::session::{Execution, Prepared, Session};
 
@@ -36,7 +38,11 @@ pub(super) async fn run(
     prepared: &Prepared,
     params: Vec<ScalarValue>,
 ) -> Result<Execution> {
-    let def = target(session, insert)?;
+    let mut def = target(session, insert)?;
+    if !def.primary_key.is_empty() {
+        session.lock_table(def.id).await?;
+        def = target(session, insert)?;
+    }
     let planner = session.planner()?;
     let plan = plan(session, &planner, &def, insert, &query::known(prepared), params).await?;
     let written = table::write(session, &planner, &def, plan, None).await?;
@@ -53,7 +59,10 @@ pub(super) fn target(session: &mut Session, insert: &ast::Insert) -> Result<Arc<
     let name = QualifiedName::try_from(name)?;
     match table::find(session, &name)? {
         Relation::Table(def) => Ok(def),
-        Relation::View(view) => Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("cannot insert into view \"{}\"", view.name))),
+        Relation::View(view) => Err(Error::new(
+            SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+            format!("cannot insert into view \"{}\"", view.name),
+        )),
     }
 }
 
@@ -127,6 +136,12 @@ async fn source(
         let targets = targets(def, insert)?;
         for row in &mut values.rows {
             for (expression, &target) in row.content.iter_mut().zip(&targets) {
+                // A literal takes its column's type, not that of its neighbours in the rows above and below.
+                if let (ast::Expr::Value(value), Some(data_type)) = (&*expression, literal_type(&def.columns[target])) {
+                    if matches!(value.value, Value::SingleQuotedString(_)) {
+                        *expression = cast(expression.clone(), data_type);
+                    }
+                }
                 if is_default(expression) {
                     *expression = match &def.columns[target].default {
                         Some(default) => table::default_expression(default)?,
@@ -137,6 +152,21 @@ async fn source(
         }
     }
     Ok(Some(planner.query(&query, declared).await?.logical))
+}
+
+/// The type to which a string literal is cast for a column; `None` where it stays text until it is assigned, so that
+/// what is too long is refused and not cut.
+fn literal_type(column: &ColumnDef) -> Option<ast::DataType> {
+    match column.pg_type.parse::<PgType>().ok()? {
+        PgType::Text
+        | PgType::Varchar(_)
+        | PgType::Char(_)
+        | PgType::Uuid
+        | PgType::Json
+        | PgType::Jsonb
+        | PgType::Row(_) => None,
+        pg => Parser::new(&PostgreSqlDialect {}).try_with_sql(&pg.to_string()).ok()?.parse_data_type().ok(),
+    }
 }
 
 fn is_default(expression: &ast::Expr) -> bool {
@@ -172,7 +202,9 @@ fn declared_by_columns(
         }
         Some(SetExpr::Select(select)) => {
             for (position, item) in select.projection.iter().enumerate() {
-                if let ast::SelectItem::UnnamedExpr(expression) | ast::SelectItem::ExprWithAlias { expr: expression, .. } = item {
+                if let ast::SelectItem::UnnamedExpr(expression)
+                | ast::SelectItem::ExprWithAlias { expr: expression, .. } = item
+                {
                     note(position, expression)?;
                 }
             }

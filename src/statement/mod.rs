@@ -19,6 +19,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::scalar::ScalarValue;
 
+pub(crate) use self::ast::fold;
 pub use self::ast::{Kind, QualifiedName, Statement};
 pub use self::parse::parse;
 use crate::error::{Error, Result, SqlState};

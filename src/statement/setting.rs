@@ -12,7 +12,7 @@ pub(super) fn set(session: &mut Session, name: &str, value: &SetValue, local: bo
         SetValue::Values(values) => Some(values.join(", ")),
     };
     let scope = if local { Scope::Local } else { Scope::Session };
-    if local && session.autocommits() {
+    if local && !session.in_explicit_block() {
         session.warning(SqlState::NO_ACTIVE_SQL_TRANSACTION, "SET LOCAL can only be used in transaction blocks");
     }
     session.settings().set(name, value.as_deref(), scope)?;

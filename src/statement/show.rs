@@ -26,9 +26,11 @@ pub(super) async fn columns(session: &mut Session, target: &ShowTarget) -> Resul
 /// Runs SHOW.
 pub(super) async fn run(session: &mut Session, target: &ShowTarget, running: Running) -> Result<Execution> {
     let values: Vec<Vec<String>> = match target {
-        ShowTarget::All => {
-            session.settings().show_all().map(|(name, value, text)| vec![name.to_owned(), value, text.to_owned()]).collect()
-        }
+        ShowTarget::All => session
+            .settings()
+            .show_all()
+            .map(|(name, value, text)| vec![name.to_owned(), value, text.to_owned()])
+            .collect(),
         ShowTarget::Setting(name) => vec![vec![session.settings().get(name)?]],
         ShowTarget::Tables | ShowTarget::Functions { .. } => {
             let query = catalog_query(target)?;
@@ -39,7 +41,8 @@ pub(super) async fn run(session: &mut Session, target: &ShowTarget, running: Run
         }
     };
     let schema = columns(session, target).await?;
-    let column = |index: usize| Arc::new(StringArray::from_iter_values(values.iter().map(|row| &row[index]))) as ArrayRef;
+    let column =
+        |index: usize| Arc::new(StringArray::from_iter_values(values.iter().map(|row| &row[index]))) as ArrayRef;
     let arrays = (0..schema.fields().len()).map(column).collect();
     let batch = RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(DataFusionError::from)?;
     let stream = futures::stream::iter([Ok(batch)]);

@@ -86,7 +86,13 @@ pub(crate) fn definition(work: &Transaction, schema: String, name: String, colum
     let mut defs = Vec::with_capacity(columns.fields().len());
     for field in columns.fields() {
         let pg = PgType::from_arrow(field)?;
-        defs.push(ColumnDef { name: field.name().clone(), pg_type: pg.to_string(), not_null: false, default: None, comment: None });
+        defs.push(ColumnDef {
+            name: field.name().clone(),
+            pg_type: pg.to_string(),
+            not_null: false,
+            default: None,
+            comment: None,
+        });
     }
     Ok(TableDef {
         id,
@@ -164,7 +170,10 @@ fn set_layout(def: &mut TableDef, create: &CreateTable) -> Result<()> {
     }
     for (name, value) in &create.options {
         if def.options.insert(name.clone(), value.clone()).is_some() {
-            return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("parameter \"{name}\" specified more than once")));
+            return Err(Error::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                format!("parameter \"{name}\" specified more than once"),
+            ));
         }
     }
     Layout::of(def)?;
@@ -213,9 +222,9 @@ pub(super) fn find(session: &mut Session, name: &QualifiedName) -> Result<Relati
         None => session.search_path(),
     };
     let objects = Arc::clone(session.work()?.objects());
-    path.iter().find_map(|schema| objects.lookup(schema, &name.name)).ok_or_else(|| {
-        Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{name}\" does not exist"))
-    })
+    path.iter()
+        .find_map(|schema| objects.lookup(schema, &name.name))
+        .ok_or_else(|| Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{name}\" does not exist")))
 }
 
 /// A column default as a syntax tree again.
@@ -320,7 +329,8 @@ async fn refuse(planner: &Planner, def: &TableDef, duplicates: &LogicalPlan) -> 
 
 fn key_text(batch: &RecordBatch) -> Result<String> {
     let text = |array: &ArrayRef| -> Result<String> {
-        let text = datafusion::arrow::util::display::array_value_to_string(array, 0).map_err(datafusion::error::DataFusionError::from)?;
+        let text = datafusion::arrow::util::display::array_value_to_string(array, 0)
+            .map_err(datafusion::error::DataFusionError::from)?;
         Ok(if array.is_null(0) { "null".to_owned() } else { text })
     };
     Ok(batch.columns().iter().map(text).collect::<Result<Vec<_>>>()?.join(", "))

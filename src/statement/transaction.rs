@@ -3,8 +3,8 @@
 //! A block reads one snapshot, taken with its first statement. READ COMMITTED and weaker are accepted and given that
 //! snapshot too, which is stronger; SERIALIZABLE as well, since conflicting writers are refused at commit (40001).
 
-use super::Kind;
 use super::ast::{IsolationLevel, TransactionModes};
+use super::{Kind, Statement};
 use crate::error::{Error, Result, SqlState};
 use crate::session::settings::Scope;
 use crate::session::{Execution, Session, TransactionStatus};
@@ -15,15 +15,19 @@ pub(crate) fn ends_block(kind: &Kind) -> bool {
 }
 
 /// Runs a transaction statement; `None` if it is another one.
-pub(crate) async fn run(session: &mut Session, kind: &Kind) -> Result<Option<Execution>> {
-    let tag = match kind {
+pub(crate) async fn run(session: &mut Session, statement: &Statement) -> Result<Option<Execution>> {
+    let tag = match &statement.kind {
         Kind::Begin { modes } => {
             if session.begin() {
                 let message = "there is already a transaction in progress";
                 session.warning(SqlState::ACTIVE_SQL_TRANSACTION, message);
             }
             set_modes(session, *modes, Scope::Local)?;
-            "BEGIN"
+            if statement.text.as_bytes().first().is_some_and(|c| c.eq_ignore_ascii_case(&b's')) {
+                "START TRANSACTION"
+            } else {
+                "BEGIN"
+            }
         }
         Kind::Commit if session.transaction() == TransactionStatus::Failed => {
             session.rollback().await;
@@ -44,7 +48,7 @@ pub(crate) async fn run(session: &mut Session, kind: &Kind) -> Result<Option<Exe
             "SET"
         }
         Kind::SetTransaction { session_characteristics: false, modes } => {
-            if session.autocommits() {
+            if !session.in_explicit_block() {
                 let message = "SET TRANSACTION can only be used in transaction blocks";
                 session.warning(SqlState::NO_ACTIVE_SQL_TRANSACTION, message);
             } else {

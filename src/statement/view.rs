@@ -66,7 +66,8 @@ fn columns(names: &[String], columns: &Schema) -> Vec<ColumnDef> {
 /// PostgreSQL's rule: a replacement keeps the columns there are and may add more behind them.
 fn check_replacement(existing: &ViewDef, columns: &[ColumnDef]) -> Result<()> {
     let refuse = |message: String| {
-        Err(Error::new(SqlState::INVALID_TABLE_DEFINITION, message).with_hint("drop the view first, or give it another name"))
+        Err(Error::new(SqlState::INVALID_TABLE_DEFINITION, message)
+            .with_hint("drop the view first, or give it another name"))
     };
     if columns.len() < existing.columns.len() {
         return refuse("cannot drop columns from view".to_owned());

@@ -68,7 +68,13 @@ pub(crate) fn creation(table: &TableDef, layout: &Layout, at: DateTime<Utc>) -> 
 }
 
 /// The text of one commit file: `first` (a table's creation, or nothing), then what is appended.
-pub(crate) fn commit(first: Vec<Value>, append: &Append, operation: &str, entry: u64, at: DateTime<Utc>) -> Result<String> {
+pub(crate) fn commit(
+    first: Vec<Value>,
+    append: &Append,
+    operation: &str,
+    entry: u64,
+    at: DateTime<Utc>,
+) -> Result<String> {
     let json = |e: serde_json::Error| Error::Internal(format!("a Delta action could not be written: {e}"));
     let mut lines = Vec::with_capacity(first.len() + append.adds.len() + 2);
     lines.push(
@@ -103,7 +109,8 @@ fn log_store(root: &Arc<dyn ObjectStore>, folder: &str) -> Result<LogStoreRef> {
     // delta-rs takes paths from this URL and looks them up in `root`, which begins at the warehouse's folder: so does
     // the URL, whatever the store's own is.
     let url = Url::parse("memory:///").map_err(|e| Error::Internal(e.to_string()))?;
-    let location = url.join(&format!("{folder}/")).map_err(|e| Error::Invalid(format!("table folder \"{folder}\": {e}")))?;
+    let location =
+        url.join(&format!("{folder}/")).map_err(|e| Error::Invalid(format!("table folder \"{folder}\": {e}")))?;
     let prefixed: Arc<dyn ObjectStore> = Arc::new(PrefixStore::new(Arc::clone(root), Path::from(folder)));
     Ok(default_logstore(prefixed, Arc::clone(root), &location, &StorageConfig::default()))
 }
@@ -127,7 +134,10 @@ pub(crate) async fn load(
     let mut files = Vec::with_capacity(state.log_data().num_files());
     for view in state.log_data().iter() {
         if view.deletion_vector_descriptor().is_some() {
-            return Err(Error::Unsupported(format!("table \"{}\" has deletion vectors written by another engine", table.name)));
+            return Err(Error::Unsupported(format!(
+                "table \"{}\" has deletion vectors written by another engine",
+                table.name
+            )));
         }
         #[expect(deprecated, reason = "the only way to a file's tags, which say how it is sorted")]
         let mut add = view.add_action();
@@ -161,7 +171,12 @@ async fn open(root: &Arc<dyn ObjectStore>, table: &TableDef, version: Option<i64
 
 fn failure(table: &TableDef, e: DeltaTableError) -> Error {
     match e {
-        DeltaTableError::ObjectStore { source } => Error::store(format!("read the log of table \"{}\"", table.name), source),
-        other => Error::Corrupt { object: format!("the log of table \"{}\" in {}", table.name, table.path), message: other.to_string() },
+        DeltaTableError::ObjectStore { source } => {
+            Error::store(format!("read the log of table \"{}\"", table.name), source)
+        }
+        other => Error::Corrupt {
+            object: format!("the log of table \"{}\" in {}", table.name, table.path),
+            message: other.to_string(),
+        },
     }
 }

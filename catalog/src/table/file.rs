@@ -74,8 +74,10 @@ impl<'a> FileRanges<'a> {
     fn array(&self, column: &Column, value: impl Fn(&Ranges) -> Option<ScalarValue>) -> Option<ArrayRef> {
         let (index, field) = self.schema.column_with_name(&column.name)?;
         let unknown = ScalarValue::try_from(field.data_type()).ok()?;
-        let values =
-            self.files.iter().map(|f| bound(&value(&f.ranges[index]), field.data_type()).unwrap_or_else(|| unknown.clone()));
+        let values = self
+            .files
+            .iter()
+            .map(|f| bound(&value(&f.ranges[index]), field.data_type()).unwrap_or_else(|| unknown.clone()));
         ScalarValue::iter_to_array(values).ok()
     }
 }

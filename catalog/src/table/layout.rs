@@ -56,10 +56,14 @@ impl Layout {
         let mut cluster = None;
         for (name, value) in &table.options {
             match name.as_str() {
-                CLUSTER_BY => cluster = Some(value.split(',').map(|c| c.trim().trim_matches('"').to_owned()).collect::<Vec<_>>()),
+                CLUSTER_BY => {
+                    cluster = Some(value.split(',').map(|c| c.trim().trim_matches('"').to_owned()).collect::<Vec<_>>())
+                }
                 BUCKETS => {
                     buckets = value.parse().ok().filter(|n| (1..=MAX_BUCKETS).contains(n)).ok_or_else(|| {
-                        Error::Invalid(format!("invalid value for option \"buckets\": \"{value}\", use 1 to {MAX_BUCKETS}"))
+                        Error::Invalid(format!(
+                            "invalid value for option \"buckets\": \"{value}\", use 1 to {MAX_BUCKETS}"
+                        ))
                     })?;
                     if table.primary_key.is_empty() {
                         return Err(Error::Invalid("option \"buckets\" needs a primary key".to_owned()));
@@ -84,15 +88,19 @@ impl Layout {
             (Some(columns), _) => columns,
             (None, Cut::Bucket { key, .. }) => key.clone(),
             // An event table's rows are asked for by person more than by anything else.
-            (None, Cut::Day { column }) if column_type(table, "profile_id").is_some() => vec!["profile_id".to_owned(), column.clone()],
+            (None, Cut::Day { column }) if column_type(table, "profile_id").is_some() => {
+                vec!["profile_id".to_owned(), column.clone()]
+            }
             (None, Cut::Day { column }) => vec![column.clone()],
             (None, Cut::None) => Vec::new(),
         };
         for name in sort.iter().chain(&table.primary_key) {
             match column_type(table, name).transpose()? {
-                None => return Err(Error::Invalid(format!("column \"{name}\" named in the table's layout does not exist"))),
+                None => return Err(Error::NotFound { kind: "column", name: name.clone() }),
                 Some(pg) if !pg.is_sortable() => {
-                    return Err(Error::Invalid(format!("column \"{name}\" has a type that can't be sorted, so it can't be part of a key or of cluster_by")));
+                    return Err(Error::Invalid(format!(
+                        "column \"{name}\" has a type that can't be sorted, so it can't be part of a key or of cluster_by"
+                    )));
                 }
                 Some(_) => {}
             }
@@ -100,8 +108,14 @@ impl Layout {
         if let Cut::Day { column } = &cut {
             match column_type(table, column).transpose()? {
                 Some(PgType::Date | PgType::Timestamp | PgType::Timestamptz) => {}
-                Some(_) => return Err(Error::Invalid(format!("PARTITION BY RANGE needs a date or timestamp column, \"{column}\" is neither"))),
-                None => return Err(Error::Invalid(format!("column \"{column}\" named in partition key does not exist"))),
+                Some(_) => {
+                    return Err(Error::Invalid(format!(
+                        "PARTITION BY RANGE needs a date or timestamp column, \"{column}\" is neither"
+                    )));
+                }
+                None => {
+                    return Err(Error::Invalid(format!("column \"{column}\" named in partition key does not exist")));
+                }
             }
         }
         for column in &table.columns {

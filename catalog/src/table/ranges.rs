@@ -9,9 +9,9 @@ use datafusion::arrow::array::{Array, ArrayRef};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
-use datafusion_functions_aggregate_common::min_max::{max_batch, min_batch};
 use datafusion::parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use datafusion::parquet::file::metadata::ParquetMetaData;
+use datafusion_functions_aggregate_common::min_max::{max_batch, min_batch};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -49,7 +49,9 @@ pub(crate) fn to_json(metadata: &ParquetMetaData, stored: &Schema, columns: &[St
         // A row group without a minimum may be all null or may not have told: then no bound holds for the file,
         // unless its null count says that it is all null.
         let silent = |values: &ArrayRef| {
-            (0..values.len()).any(|i| values.is_null(i) && (counts.is_null(i) || counts.value(i) < metadata.row_group(i).num_rows() as u64))
+            (0..values.len()).any(|i| {
+                values.is_null(i) && (counts.is_null(i) || counts.value(i) < metadata.row_group(i).num_rows() as u64)
+            })
         };
         if silent(&min) || silent(&max) {
             continue;
@@ -92,7 +94,8 @@ fn json_text(value: &ScalarValue, upper: bool) -> Result<Option<String>> {
         ScalarValue::TimestampMicrosecond(Some(v), _) => {
             // Delta's writers keep milliseconds; readers round bounds outwards, and so do we when we cut.
             let millis = if upper { v.saturating_add(999).div_euclid(1000) } else { v.div_euclid(1000) };
-            chrono::DateTime::from_timestamp_millis(millis).map(|t| format!("\"{}\"", t.format("%Y-%m-%dT%H:%M:%S%.3fZ")))
+            chrono::DateTime::from_timestamp_millis(millis)
+                .map(|t| format!("\"{}\"", t.format("%Y-%m-%dT%H:%M:%S%.3fZ")))
         }
         _ => None,
     })
@@ -117,7 +120,8 @@ struct Statistics {
 pub(crate) fn from_json(json: Option<&str>, schema: &SchemaRef) -> Result<(Option<u64>, Vec<Ranges>)> {
     let mut ranges = vec![Ranges::default(); schema.fields().len()];
     let Some(json) = json.filter(|j| !j.is_empty()) else { return Ok((None, ranges)) };
-    let corrupt = |e: serde_json::Error| Error::Corrupt { object: "file statistics".to_owned(), message: e.to_string() };
+    let corrupt =
+        |e: serde_json::Error| Error::Corrupt { object: "file statistics".to_owned(), message: e.to_string() };
     let statistics: Statistics = serde_json::from_str(json).map_err(corrupt)?;
     for (field, ranges) in schema.fields().iter().zip(&mut ranges) {
         let bound = |values: &HashMap<String, Value>, upper| {

@@ -57,7 +57,8 @@ impl LakeTable {
     /// A provider over `state`, whose files are found in `store` below the table's folder. `schema` is the table's,
     /// with whatever time zone the session reads instants in.
     pub fn new(state: Arc<TableState>, schema: SchemaRef, store: ObjectStoreUrl) -> Self {
-        let key: Option<Vec<usize>> = state.def.primary_key.iter().map(|name| state.schema.index_of(name).ok()).collect();
+        let key: Option<Vec<usize>> =
+            state.def.primary_key.iter().map(|name| state.schema.index_of(name).ok()).collect();
         let constraints =
             key.filter(|k| !k.is_empty()).map(|key| Constraints::new_unverified(vec![Constraint::PrimaryKey(key)]));
         Self { state, schema, store, constraints }
@@ -98,7 +99,8 @@ impl LakeTable {
     /// Files in groups that keep `ordering`: several in one group only where they follow each other.
     fn ordered_groups(&self, files: &[PartitionedFile], ordering: &LexOrdering, partitions: usize) -> Vec<FileGroup> {
         let alone = || files.iter().map(|f| FileGroup::new(vec![f.clone()])).collect();
-        let sort: Option<Vec<usize>> = self.state.layout.sort.iter().map(|name| self.schema.index_of(name).ok()).collect();
+        let sort: Option<Vec<usize>> =
+            self.state.layout.sort.iter().map(|name| self.schema.index_of(name).ok()).collect();
         // Nulls sort last and have no place in a maximum, and floats sort apart from their statistics (NaN).
         let comparable = sort.is_some_and(|sort| {
             sort.iter().all(|&i| !self.schema.field(i).data_type().is_floating())
@@ -118,7 +120,8 @@ impl LakeTable {
 
     /// Files in `partitions` groups of about the same size, order ignored.
     fn balanced_groups(files: Vec<PartitionedFile>, partitions: usize) -> Vec<FileGroup> {
-        let mut groups: Vec<(u64, Vec<PartitionedFile>)> = vec![(0, Vec::new()); partitions.clamp(1, files.len().max(1))];
+        let mut groups: Vec<(u64, Vec<PartitionedFile>)> =
+            vec![(0, Vec::new()); partitions.clamp(1, files.len().max(1))];
         for file in files {
             if let Some((size, group)) = groups.iter_mut().min_by_key(|(size, _)| *size) {
                 *size += file.object_meta.size;
@@ -223,4 +226,3 @@ pub fn pruned(plan: &dyn ExecutionPlan) -> Option<Pruned> {
     let config = source.data_source().downcast_ref::<FileScanConfig>()?;
     config.file_groups.iter().flat_map(FileGroup::iter).find_map(|file| file.extension::<Pruned>().copied())
 }
-

@@ -319,7 +319,8 @@ impl Files {
         let target = &self.target;
         let stats = ranges::to_json(&metadata, &target.stored, &target.range_columns)?;
         let full = Path::from_iter(target.folder.parts().chain(Path::from(open.path.as_str()).parts()));
-        let object = target.store.head(&full).await.map_err(|e| Error::store("read back the size of a written file", e))?;
+        let object =
+            target.store.head(&full).await.map_err(|e| Error::store("read back the size of a written file", e))?;
         self.written.rows += metadata.file_metadata().num_rows() as u64;
         self.written.adds.push(Add {
             path: open.path,
@@ -356,7 +357,9 @@ impl OpenFile {
         let name = format!("part-{}.zstd.parquet", uuid::Uuid::now_v7());
         let path = match (target.partition_column, &cut) {
             (None, _) => name,
-            (Some(column), value) => format!("{column}={}/{name}", value.as_deref().unwrap_or("__HIVE_DEFAULT_PARTITION__")),
+            (Some(column), value) => {
+                format!("{column}={}/{name}", value.as_deref().unwrap_or("__HIVE_DEFAULT_PARTITION__"))
+            }
         };
         let full = Path::from_iter(target.folder.parts().chain(Path::from(path.as_str()).parts()));
         let upload = BufWriter::new(Arc::clone(&target.store), full);

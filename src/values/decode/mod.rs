@@ -14,9 +14,9 @@ mod numeric;
 use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::ScalarValue;
 
+use crate::error::{Error, Result, SqlState};
 use crate::values::encode::{Zone, uuid};
 use crate::values::pg_type::{PgType, arrow_of, element_of, name_of, oid};
-use crate::error::{Error, Result, SqlState};
 
 /// Decodes the value of one parameter.
 ///

@@ -33,8 +33,8 @@ use datafusion::arrow::datatypes::{FieldRef, Schema};
 
 pub(crate) use self::formatting::Formatting;
 pub(crate) use self::zone::Zone;
-use crate::values::pg_type::PgType;
 use crate::error::{Error, Result, SqlState};
+use crate::values::pg_type::PgType;
 
 /// The two forms in which a client may ask for a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

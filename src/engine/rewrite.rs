@@ -1,0 +1,195 @@
+//! What is put right in a query's syntax tree before DataFusion plans it.
+//!
+//! * Columns without a name get PostgreSQL's: `count` for `count(*)`, `?column?` where nothing suggests one. DataFusion
+//!   wants names in a select list to be unique, PostgreSQL does not: repeated ones are told apart inside
+//!   ([`display_name`] tells the name that the client sees).
+//! * `interval '1 day 02:00'` is read by PostgreSQL's rules, as a cast of its text.
+//! * `$1::integer` says what type `$1` has.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    self, CastKind, DataType, Expr, Ident, Query, SelectItem, SetExpr, Value, VisitMut, VisitorMut, visit_expressions,
+    visit_expressions_mut,
+};
+
+use crate::statement::fold;
+
+/// Between the name of a repeated column and its number. A control character: no user types it.
+const REPEATED: char = '\u{1f}';
+
+/// The name of a column as the client sees it.
+pub(super) fn display_name(name: &str) -> &str {
+    name.split(REPEATED).next().unwrap_or(name)
+}
+
+/// A query ready to be planned.
+pub(super) fn prepared(query: &Query) -> Query {
+    let mut query = query.clone();
+    let _ = VisitMut::visit(&mut query, &mut NameColumns);
+    let _ = visit_expressions_mut(&mut query, |expression| {
+        if let Expr::Interval(interval) = expression {
+            let plain = interval.leading_field.is_none() && interval.last_field.is_none();
+            if plain
+                && matches!(interval.value.as_ref(), Expr::Value(v) if matches!(v.value, Value::SingleQuotedString(_)))
+            {
+                *expression =
+                    cast(interval.value.as_ref().clone(), DataType::Interval { fields: None, precision: None });
+            }
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    query
+}
+
+/// `expression::data_type`.
+pub(crate) fn cast(expression: Expr, data_type: DataType) -> Expr {
+    Expr::Cast { kind: CastKind::DoubleColon, expr: Box::new(expression), data_type, array: false, format: None }
+}
+
+/// The types that casts give to parameters: number to type, the first cast wins.
+pub(super) fn cast_parameters(query: &Query) -> HashMap<usize, DataType> {
+    let mut types = HashMap::new();
+    let _ = visit_expressions(query, |expression| {
+        if let Expr::Cast { expr, data_type, .. } = expression {
+            if let Expr::Value(value) = expr.as_ref() {
+                if let Value::Placeholder(name) = &value.value {
+                    if let Ok(number) = name.trim_start_matches('$').parse() {
+                        types.entry(number).or_insert_with(|| data_type.clone());
+                    }
+                }
+            }
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    types
+}
+
+struct NameColumns;
+
+impl VisitorMut for NameColumns {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        name_columns(&mut query.body);
+        ControlFlow::Continue(())
+    }
+}
+
+fn name_columns(body: &mut SetExpr) {
+    match body {
+        SetExpr::Select(select) => {
+            let wildcard = select
+                .projection
+                .iter()
+                .any(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
+            let mut seen: HashMap<String, usize> = HashMap::new();
+            for item in &mut select.projection {
+                let (name, named, expression) = match item {
+                    SelectItem::UnnamedExpr(expression) => match own_name(expression) {
+                        Some(name) => (name, true, expression),
+                        None => (figure(expression).unwrap_or_else(|| "?column?".to_owned()), false, expression),
+                    },
+                    SelectItem::ExprWithAlias { expr, alias } => (fold(alias), true, expr),
+                    _ => continue,
+                };
+                let times = seen.entry(name.clone()).or_default();
+                *times += 1;
+                // Behind a wildcard any column may come a second time.
+                let repeated = *times > 1 || (wildcard && own_name(expression).is_some());
+                if named && !repeated {
+                    continue;
+                }
+                let inner = if repeated { format!("{name}{REPEATED}{times}") } else { name };
+                *item = SelectItem::ExprWithAlias { expr: expression.clone(), alias: Ident::with_quote('"', inner) };
+            }
+        }
+        SetExpr::SetOperation { left, right, .. } => {
+            name_columns(left);
+            name_columns(right);
+        }
+        _ => {}
+    }
+}
+
+/// The name of a plain column.
+fn own_name(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::Identifier(name) => Some(fold(name)),
+        Expr::CompoundIdentifier(parts) => parts.last().map(fold),
+        _ => None,
+    }
+}
+
+/// The name that PostgreSQL figures out for an expression, `None` where it has nothing to go by.
+fn figure(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::Identifier(name) => Some(fold(name)),
+        Expr::CompoundIdentifier(parts) => parts.last().map(fold),
+        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => figure(inner),
+        Expr::Function(function) => function.name.0.last()?.as_ident().map(fold),
+        Expr::Cast { expr, data_type, .. } => figure(expr).or_else(|| type_name(data_type)),
+        Expr::TypedString(typed) => type_name(&typed.data_type),
+        Expr::Interval(_) => Some("interval".to_owned()),
+        Expr::Case { else_result, .. } => {
+            let named = else_result.as_deref().and_then(figure);
+            Some(named.unwrap_or_else(|| "case".to_owned()))
+        }
+        Expr::Exists { .. } => Some("exists".to_owned()),
+        Expr::Array(_) => Some("array".to_owned()),
+        Expr::Extract { .. } => Some("extract".to_owned()),
+        Expr::Substring { .. } => Some("substring".to_owned()),
+        Expr::Position { .. } => Some("position".to_owned()),
+        Expr::Overlay { .. } => Some("overlay".to_owned()),
+        Expr::Trim { trim_where, .. } => Some(
+            match trim_where {
+                None | Some(ast::TrimWhereField::Both) => "btrim",
+                Some(ast::TrimWhereField::Leading) => "ltrim",
+                Some(ast::TrimWhereField::Trailing) => "rtrim",
+            }
+            .to_owned(),
+        ),
+        Expr::Ceil { .. } => Some("ceil".to_owned()),
+        Expr::Floor { .. } => Some("floor".to_owned()),
+        Expr::Tuple(_) => Some("row".to_owned()),
+        Expr::Subquery(query) => match query.body.as_ref() {
+            SetExpr::Select(select) => match select.projection.first()? {
+                SelectItem::UnnamedExpr(expression) => figure(expression),
+                SelectItem::ExprWithAlias { alias, .. } => Some(fold(alias)),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The internal name of a type, by which PostgreSQL names a cast's column.
+fn type_name(data_type: &DataType) -> Option<String> {
+    let name = match data_type {
+        DataType::Boolean | DataType::Bool => "bool",
+        DataType::SmallInt(_) | DataType::Int2(_) => "int2",
+        DataType::Integer(_) | DataType::Int(_) | DataType::Int4(_) => "int4",
+        DataType::BigInt(_) | DataType::Int8(_) => "int8",
+        DataType::Real | DataType::Float4 => "float4",
+        DataType::DoublePrecision | DataType::Float8 | DataType::Double(_) | DataType::Float(_) => "float8",
+        DataType::Numeric(_) | DataType::Decimal(_) | DataType::Dec(_) => "numeric",
+        DataType::Text => "text",
+        DataType::Varchar(_) | DataType::CharacterVarying(_) | DataType::CharVarying(_) => "varchar",
+        DataType::Char(_) | DataType::Character(_) => "bpchar",
+        DataType::Bytea => "bytea",
+        DataType::Date => "date",
+        DataType::Time(..) => "time",
+        DataType::Timestamp(_, ast::TimezoneInfo::WithTimeZone | ast::TimezoneInfo::Tz) => "timestamptz",
+        DataType::Timestamp(..) => "timestamp",
+        DataType::Interval { .. } => "interval",
+        DataType::Uuid => "uuid",
+        DataType::JSON => "json",
+        DataType::JSONB => "jsonb",
+        DataType::Array(ast::ArrayElemTypeDef::SquareBracket(element, _)) => return type_name(element),
+        DataType::Custom(name, _) => return name.0.last()?.as_ident().map(fold),
+        _ => return None,
+    };
+    Some(name.to_owned())
+}

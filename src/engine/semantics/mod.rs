@@ -1,0 +1,104 @@
+//! PostgreSQL's meaning of expressions, where DataFusion's and Arrow's differs: one analyzer rule, run after types are
+//! coerced, that puts functions of ours in the place of casts and operators.
+//!
+//! * [`read`]: text is read by PostgreSQL's input syntax (`2026-01-01 10:00+02`, `1 day 02:00`), in the session's zone.
+//! * [`print`]: what is cast to text is printed as PostgreSQL prints it.
+//! * [`round`]: a fraction cast to an integer is rounded, not cut off.
+//! * [`convert`]: `uuid`, `json` and `jsonb` are checked; `varchar(n)` cuts in a cast and refuses in an assignment.
+//! * [`divide`]: a float divided by zero is an error, not infinity.
+//! * [`exists`]: EXISTS works in a select list.
+
+mod convert;
+mod divide;
+mod exists;
+mod print;
+mod read;
+mod round;
+
+use std::sync::Arc;
+
+use catalog::types::{PG_TYPE, PgType};
+use datafusion::arrow::datatypes::FieldRef;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, Result};
+use datafusion::config::ConfigOptions;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, TryCast};
+use datafusion::optimizer::analyzer::AnalyzerRule;
+
+use self::convert::Context;
+
+/// The rule.
+#[derive(Debug)]
+pub(super) struct PostgresSemantics;
+
+impl AnalyzerRule for PostgresSemantics {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        plan.transform_up_with_subqueries(|plan| {
+            let mut schema = merge_schema(&plan.inputs());
+            if let LogicalPlan::TableScan(scan) = &plan {
+                schema.merge(&DFSchema::try_from(scan.source.schema())?);
+            }
+            let projects = matches!(plan, LogicalPlan::Projection(_));
+            plan.map_expressions(|expression| {
+                let name = projects.then(|| expression.schema_name().to_string());
+                let rewritten = expression.transform_up(|e| {
+                    if projects && matches!(e, Expr::Exists(_)) { exists::rewrite(e) } else { rewrite(e, &schema) }
+                })?;
+                // A projection's columns keep their names, by which the nodes above know them.
+                Ok(match name {
+                    Some(name) if rewritten.transformed && rewritten.data.schema_name().to_string() != name => {
+                        rewritten.update_data(|e| e.alias(name))
+                    }
+                    _ => rewritten,
+                })
+            })
+        })
+        .and_then(|transformed| transformed.data.recompute_schema())
+    }
+
+    fn name(&self) -> &str {
+        "postgres_semantics"
+    }
+}
+
+/// Converts `value` for a column of type `pg`, as an INSERT does: what does not fit is an error.
+pub(crate) fn assignment(value: Expr, pg: &PgType, zone: &Arc<str>) -> Expr {
+    let field = Arc::new(super::types::in_zone(&pg.field("", true), zone));
+    match convert::declared(&field) {
+        Some(pg) => convert::call(value, pg, Context::Assignment),
+        None => Expr::Cast(Cast { expr: Box::new(value), field }),
+    }
+}
+
+fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let (inner, field, rebuild): (&Expr, &FieldRef, fn(Box<Expr>, FieldRef) -> Expr) = match &expression {
+        Expr::Cast(Cast { expr, field }) => (expr, field, |expr, field| Expr::Cast(Cast { expr, field })),
+        Expr::TryCast(TryCast { expr, field }) => (expr, field, |expr, field| Expr::TryCast(TryCast { expr, field })),
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Divide, right }) if right.get_type(schema)?.is_floating() => {
+            return Ok(Transformed::yes(divide::call(left.as_ref().clone(), right.as_ref().clone())));
+        }
+        _ => return Ok(Transformed::no(expression)),
+    };
+    let from = inner.get_type(schema)?;
+    let to = field.data_type();
+    if let Some(pg) = convert::declared(field) {
+        // A value that already has the type needs no check, and the check itself leaves no cast behind.
+        let (_, from) = inner.to_field(schema)?;
+        if from.metadata().get(PG_TYPE) == field.metadata().get(PG_TYPE) {
+            return Ok(Transformed::no(expression));
+        }
+        return Ok(Transformed::yes(convert::call(inner.clone(), pg, Context::Cast)));
+    }
+    let strict = matches!(expression, Expr::Cast(_));
+    if strict && from.is_string() && read::applies(to) {
+        return Ok(Transformed::yes(read::call(inner.clone(), Arc::clone(field))));
+    }
+    if strict && to.is_string() && print::applies(&from) {
+        return Ok(Transformed::yes(print::call(inner.clone(), to.clone())));
+    }
+    if to.is_integer() && round::applies(&from) && !round::is_rounded(inner) {
+        return Ok(Transformed::yes(rebuild(Box::new(round::call(inner.clone())), Arc::clone(field))));
+    }
+    Ok(Transformed::no(expression))
+}
