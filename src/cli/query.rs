@@ -64,7 +64,9 @@ async fn print(session: &audiencedb::Session, mut rows: Rows, format: Output) ->
         let batch = batch?;
         count += batch.num_rows();
         if format == Output::Json {
-            let mut writer = arrow_json::LineDelimitedWriter::new(&mut out);
+            let mut writer = arrow_json::WriterBuilder::new()
+                .with_explicit_nulls(true)
+                .build::<_, arrow_json::writer::LineDelimited>(&mut out);
             writer.write(&batch).map_err(|e| Error::from(datafusion::error::DataFusionError::from(e)))?;
             continue;
         }

@@ -48,11 +48,8 @@ impl Serve {
             tracing::warn!("read only for now: {e}");
         }
         tracing::info!("everybody who can reach {address} is trusted as superuser \"postgres\"");
-        tracing::info!(
-            "listening on {address}; connect with: psql -h {} -p {} -U postgres audience",
-            address.ip(),
-            address.port()
-        );
+        tracing::info!("connect with: psql -h {} -p {} -U postgres audience", address.ip(), address.port());
+        tracing::info!("listening on {address}");
         let options = ServerOptions { max_connections: self.max_connections, ..ServerOptions::default() };
         let stop = async move {
             tokio::select! {

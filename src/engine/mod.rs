@@ -2,6 +2,7 @@
 //! DataFusion `SessionState`.
 
 mod names;
+mod operators;
 mod planner;
 mod relations;
 mod rewrite;
@@ -19,12 +20,13 @@ use catalog::objects::ObjectId;
 use catalog::store::StoreOptions;
 use catalog::{View, Warehouse};
 use chrono::{DateTime, Utc};
-use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::{SessionStateBuilder, SessionStateDefaults};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::prelude::SessionConfig;
 use parking_lot::Mutex;
 
@@ -115,10 +117,14 @@ impl Engine {
             .build_arc()?;
         warehouse.register(&runtime)?;
 
+        // Asked in order: ours decide types before DataFusion's build expressions.
+        let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(operators::PostgresOperators)];
+        planners.extend(SessionStateDefaults::default_expr_planners());
         let mut template = SessionStateBuilder::new_with_default_features()
             .with_runtime_env(Arc::clone(&runtime))
             .with_config(SessionConfig::new())
             .with_analyzer_rule(Arc::new(semantics::PostgresSemantics))
+            .with_expr_planners(planners)
             .build();
         udfs::register_all(&mut template)?;
         Ok(Arc::new(Self {

@@ -74,8 +74,8 @@ impl Planner {
         depth: usize,
     ) -> BoxFuture<'a, Result<Plan>> {
         async move {
-            let parameters = &self.typed_by_casts(query, parameters)?;
-            let statement = ast::Statement::Query(Box::new(rewrite::prepared(query)));
+            let parameters = &self.typed_by_text(query, parameters)?;
+            let statement = ast::Statement::Query(Box::new(rewrite::prepared(query)?));
             let wrapped = ParserStatement::Statement(Box::new(statement.clone()));
             let (references, _) = resolve_table_references(&wrapped, true)?;
             let mut names = Names { state: &self.state, tables: HashMap::new(), types: self.types()? };
@@ -96,11 +96,11 @@ impl Planner {
         .boxed()
     }
 
-    /// The declared parameters, and those that a cast in the query gives a type.
-    fn typed_by_casts(&self, query: &ast::Query, declared: &[Option<FieldRef>]) -> Result<Vec<Option<FieldRef>>> {
+    /// The declared parameters, and those whose type the query's text gives.
+    fn typed_by_text(&self, query: &ast::Query, declared: &[Option<FieldRef>]) -> Result<Vec<Option<FieldRef>>> {
         let mut parameters = declared.to_vec();
         let types = self.types()?;
-        for (number, data_type) in rewrite::cast_parameters(query) {
+        for (number, data_type) in rewrite::parameter_types(query) {
             if number == 0 || number > u16::MAX.into() {
                 continue;
             }

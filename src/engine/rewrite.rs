@@ -4,16 +4,17 @@
 //!   wants names in a select list to be unique, PostgreSQL does not: repeated ones are told apart inside
 //!   ([`display_name`] tells the name that the client sees).
 //! * `interval '1 day 02:00'` is read by PostgreSQL's rules, as a cast of its text.
-//! * `$1::integer` says what type `$1` has.
+//! * `$1::integer` says what type `$1` has, and so does `LIMIT $1`.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    self, CastKind, DataType, Expr, Ident, Query, SelectItem, SetExpr, Value, VisitMut, VisitorMut, visit_expressions,
-    visit_expressions_mut,
+    self, CastKind, DataType, Expr, Ident, Query, SelectItem, SetExpr, Value, Visit, VisitMut, Visitor, VisitorMut,
+    visit_expressions, visit_expressions_mut,
 };
 
+use crate::error::{Error, Result};
 use crate::statement::fold;
 
 /// Between the name of a repeated column and its number. A control character: no user types it.
@@ -25,8 +26,15 @@ pub(super) fn display_name(name: &str) -> &str {
 }
 
 /// A query ready to be planned.
-pub(super) fn prepared(query: &Query) -> Query {
+///
+/// # Errors
+/// 0A000 for comparisons with ANY or ALL rows of a subquery that are not IN or NOT IN in other words: DataFusion would
+/// plan them and give wrong answers.
+pub(super) fn prepared(query: &Query) -> Result<Query> {
     let mut query = query.clone();
+    if let ControlFlow::Break(what) = visit_expressions(&query, refused) {
+        return Err(Error::unsupported(what).with_hint("compare with a minimum or maximum instead"));
+    }
     let _ = VisitMut::visit(&mut query, &mut NameColumns);
     let _ = visit_expressions_mut(&mut query, |expression| {
         if let Expr::Interval(interval) = expression {
@@ -40,7 +48,21 @@ pub(super) fn prepared(query: &Query) -> Query {
         }
         ControlFlow::<()>::Continue(())
     });
-    query
+    Ok(query)
+}
+
+fn refused(expression: &Expr) -> ControlFlow<&'static str> {
+    use ast::BinaryOperator::{Eq, NotEq};
+    let is_query = |right: &Expr| matches!(right, Expr::Subquery(_));
+    match expression {
+        Expr::AnyOp { compare_op, right, .. } if *compare_op != Eq && is_query(right) => {
+            ControlFlow::Break("a comparison other than = with ANY row of a subquery")
+        }
+        Expr::AllOp { compare_op, right, .. } if *compare_op != NotEq && is_query(right) => {
+            ControlFlow::Break("a comparison other than <> with ALL rows of a subquery")
+        }
+        _ => ControlFlow::Continue(()),
+    }
 }
 
 /// `expression::data_type`.
@@ -48,22 +70,46 @@ pub(crate) fn cast(expression: Expr, data_type: DataType) -> Expr {
     Expr::Cast { kind: CastKind::DoubleColon, expr: Box::new(expression), data_type, array: false, format: None }
 }
 
-/// The types that casts give to parameters: number to type, the first cast wins.
-pub(super) fn cast_parameters(query: &Query) -> HashMap<usize, DataType> {
-    let mut types = HashMap::new();
-    let _ = visit_expressions(query, |expression| {
-        if let Expr::Cast { expr, data_type, .. } = expression {
-            if let Expr::Value(value) = expr.as_ref() {
-                if let Value::Placeholder(name) = &value.value {
-                    if let Ok(number) = name.trim_start_matches('$').parse() {
-                        types.entry(number).or_insert_with(|| data_type.clone());
-                    }
+/// The types that a query's text gives to parameters: that of the first cast, and bigint behind LIMIT and OFFSET.
+pub(super) fn parameter_types(query: &Query) -> HashMap<usize, DataType> {
+    let mut types = ParameterTypes::default();
+    let _ = Visit::visit(query, &mut types);
+    types.0
+}
+
+#[derive(Default)]
+struct ParameterTypes(HashMap<usize, DataType>);
+
+impl ParameterTypes {
+    fn note(&mut self, expression: &Expr, data_type: DataType) {
+        if let Expr::Value(value) = expression {
+            if let Value::Placeholder(name) = &value.value {
+                if let Ok(number) = name.trim_start_matches('$').parse() {
+                    self.0.entry(number).or_insert(data_type);
                 }
             }
         }
-        ControlFlow::<()>::Continue(())
-    });
-    types
+    }
+}
+
+impl Visitor for ParameterTypes {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        if let Some(ast::LimitClause::LimitOffset { limit, offset, .. }) = &query.limit_clause {
+            for expression in limit.iter().chain(offset.as_ref().map(|o| &o.value)) {
+                self.note(expression, DataType::BigInt(None));
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
+        if let Expr::Cast { expr, data_type, .. } = expression {
+            self.note(expr, data_type.clone());
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 struct NameColumns;

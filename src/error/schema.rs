@@ -11,7 +11,12 @@ pub(super) fn schema(error: &SchemaError) -> Error {
             Error::new(SqlState::AMBIGUOUS_COLUMN, format!("column reference \"{}\" is ambiguous", field.name))
                 .with_hint("write the table's name or alias before it")
         }
-        SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => {
+        // Only a table that is named twice in FROM has the same column under the same table name.
+        SchemaError::DuplicateQualifiedField { qualifier, .. } => {
+            Error::new(SqlState::DUPLICATE_ALIAS, format!("table name \"{}\" specified more than once", qualifier.table()))
+                .with_hint("give one of them an alias")
+        }
+        SchemaError::DuplicateUnqualifiedField { name } => {
             Error::new(SqlState::DUPLICATE_COLUMN, format!("column \"{name}\" specified more than once"))
                 .with_hint("give one of them another name with AS")
         }

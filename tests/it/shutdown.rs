@@ -76,7 +76,11 @@ async fn endless_statement_is_stopped() -> Outcome {
     .await?;
     tokio::time::sleep(Duration::from_millis(500)).await;
     server.terminate()?;
-    let answer = tokio::time::timeout(LONGEST, raw.next()).await??;
+    let mut answer = tokio::time::timeout(LONGEST, raw.next()).await??;
+    if answer.kind == 'T' {
+        // Its columns are told as soon as they are known.
+        answer = tokio::time::timeout(LONGEST, raw.next()).await??;
+    }
     same("kind", answer.kind, 'E')?;
     let state = answer.fields().remove(&'C').unwrap_or_default();
     ensure(state == "57P01" || state == "57014", format_args!("SQLSTATE {state}"))?;

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
@@ -108,11 +109,11 @@ impl ObjectStore for DurableLocal {
     /// Staged uploads, running or left by a crash, are no objects: the inner store leaves out names that end in `#`
     /// and digits.
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
+        sorted(self.inner.list(prefix))
     }
 
     fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list_with_offset(prefix, offset)
+        sorted(self.inner.list_with_offset(prefix, offset))
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
@@ -268,6 +269,16 @@ pub(super) fn failed(action: &'static str, path: &FilePath, source: io::Error) -
         store: "local folder",
         source: Box::new(FileError { action, path: path.to_owned(), source }),
     }
+}
+
+/// A listing by name, as object stores give it and readers of a Delta log rely on; a folder has its own order.
+fn sorted(listing: BoxStream<'static, Result<ObjectMeta>>) -> BoxStream<'static, Result<ObjectMeta>> {
+    let sorted = async move {
+        let mut objects: Vec<ObjectMeta> = listing.try_collect().await?;
+        objects.sort_by(|a, b| a.location.cmp(&b.location));
+        Ok(futures::stream::iter(objects.into_iter().map(Ok)))
+    };
+    sorted.try_flatten_stream().boxed()
 }
 
 #[cfg(test)]

@@ -84,7 +84,9 @@ impl Convert {
         };
         match (&self.pg, self.context) {
             (PgType::Uuid, _) => {
-                let uuid = uuid::Uuid::parse_str(text.trim()).map_err(|_| invalid("uuid"))?;
+                // Hyphens and braces are free, as in PostgreSQL.
+                let digits: String = text.trim().trim_matches(['{', '}']).chars().filter(|c| *c != '-').collect();
+                let uuid = uuid::Uuid::try_parse(&digits).map_err(|_| invalid("uuid"))?;
                 Ok(uuid.to_string())
             }
             (PgType::Json, _) => {

@@ -5,12 +5,14 @@
 //! * [`print`]: what is cast to text is printed as PostgreSQL prints it.
 //! * [`round`]: a fraction cast to an integer is rounded, not cut off.
 //! * [`convert`]: `uuid`, `json` and `jsonb` are checked; `varchar(n)` cuts in a cast and refuses in an assignment.
-//! * [`divide`]: a float divided by zero is an error, not infinity.
+//! * [`arithmetic`]: integers that overflow and floats divided by zero are errors.
 //! * [`exists`]: EXISTS works in a select list.
+//! * [`not_in`]: a constant is not known to be absent from rows of which one is null.
 
+mod arithmetic;
 mod convert;
-mod divide;
 mod exists;
+mod not_in;
 mod print;
 mod read;
 mod round;
@@ -23,7 +25,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result};
 use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, TryCast};
+use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, TryCast};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use self::convert::Context;
@@ -75,9 +77,13 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     let (inner, field, rebuild): (&Expr, &FieldRef, fn(Box<Expr>, FieldRef) -> Expr) = match &expression {
         Expr::Cast(Cast { expr, field }) => (expr, field, |expr, field| Expr::Cast(Cast { expr, field })),
         Expr::TryCast(TryCast { expr, field }) => (expr, field, |expr, field| Expr::TryCast(TryCast { expr, field })),
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Divide, right }) if right.get_type(schema)?.is_floating() => {
-            return Ok(Transformed::yes(divide::call(left.as_ref().clone(), right.as_ref().clone())));
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+            if !arithmetic::applies(*op, &left.get_type(schema)?, &right.get_type(schema)?) {
+                return Ok(Transformed::no(expression));
+            }
+            return Ok(Transformed::yes(arithmetic::call(left.as_ref().clone(), *op, right.as_ref().clone())));
         }
+        Expr::InSubquery(_) => return not_in::rewrite(expression),
         _ => return Ok(Transformed::no(expression)),
     };
     let from = inner.get_type(schema)?;

@@ -7,6 +7,7 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::datatypes::{Int64Type, TimeUnit};
 
+use super::calendar::MICROS_PER_DAY;
 use super::formatting::IntervalStyle;
 use super::{Values, digits};
 use crate::error::{Error, Result, SqlState};
@@ -63,7 +64,10 @@ impl Intervals {
                 };
                 let micros =
                     micros.ok_or_else(|| Error::new(SqlState::DATETIME_FIELD_OVERFLOW, "interval out of range"))?;
-                Interval { months: 0, days: 0, micros }
+                // The difference of two timestamps: whole days first, as PostgreSQL has it.
+                let days = i32::try_from(micros / MICROS_PER_DAY)
+                    .map_err(|_| Error::new(SqlState::DATETIME_FIELD_OVERFLOW, "interval out of range"))?;
+                Interval { months: 0, days, micros: micros % MICROS_PER_DAY }
             }
         })
     }
