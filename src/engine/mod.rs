@@ -1,6 +1,7 @@
 //! The composition root: storage, functions and runtime put together; the only place that builds a
 //! DataFusion `SessionState`.
 
+mod interrupt;
 mod names;
 mod operators;
 mod planner;
@@ -20,7 +21,7 @@ use catalog::objects::ObjectId;
 use catalog::store::StoreOptions;
 use catalog::{View, Warehouse};
 use chrono::{DateTime, Utc};
-use datafusion::execution::{SessionStateBuilder, SessionStateDefaults};
+use datafusion::execution::{FunctionRegistry, SessionStateBuilder, SessionStateDefaults};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -30,6 +31,7 @@ use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::prelude::SessionConfig;
 use parking_lot::Mutex;
 
+pub(crate) use self::interrupt::interruptible;
 pub(crate) use self::planner::{Planner, named, parameters, same_columns};
 pub(crate) use self::relations::{DATABASE, Relations};
 pub(crate) use self::rewrite::cast;
@@ -127,6 +129,7 @@ impl Engine {
             .with_expr_planners(planners)
             .build();
         udfs::register_all(&mut template)?;
+        FunctionRegistry::register_udf(&mut template, Arc::new(semantics::zone::function()))?;
         Ok(Arc::new(Self {
             warehouse,
             runtime,
@@ -198,7 +201,7 @@ impl Engine {
         for function in functions {
             // Names are checked to be free when functions are registered with the engine; a session's own replace
             // DataFusion's of the same name (version(), current_setting()).
-            let _ = datafusion::execution::FunctionRegistry::register_udf(&mut state, Arc::clone(function));
+            let _ = FunctionRegistry::register_udf(&mut state, Arc::clone(function));
         }
         state.mark_start_execution();
         Planner::new(state, relations, search_path)

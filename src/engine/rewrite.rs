@@ -4,13 +4,15 @@
 //!   wants names in a select list to be unique, PostgreSQL does not: repeated ones are told apart inside
 //!   ([`display_name`] tells the name that the client sees).
 //! * `interval '1 day 02:00'` is read by PostgreSQL's rules, as a cast of its text.
+//! * `t AT TIME ZONE z` is PostgreSQL's `timezone(z, t)`.
 //! * `$1::integer` says what type `$1` has, and so does `LIMIT $1`.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    self, CastKind, DataType, Expr, Ident, Query, SelectItem, SetExpr, Value, Visit, VisitMut, Visitor, VisitorMut,
+    self, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
+    ObjectName, Query, SelectItem, SetExpr, Value, Visit, VisitMut, Visitor, VisitorMut,
     visit_expressions, visit_expressions_mut,
 };
 
@@ -46,6 +48,9 @@ pub(super) fn prepared(query: &Query) -> Result<Query> {
                     cast(interval.value.as_ref().clone(), DataType::Interval { fields: None, precision: None });
             }
         }
+        if let Expr::AtTimeZone { timestamp, time_zone } = expression {
+            *expression = call("timezone", vec![time_zone.as_ref().clone(), timestamp.as_ref().clone()]);
+        }
         ControlFlow::<()>::Continue(())
     });
     Ok(query)
@@ -68,6 +73,25 @@ fn refused(expression: &Expr) -> ControlFlow<&'static str> {
 /// `expression::data_type`.
 pub(crate) fn cast(expression: Expr, data_type: DataType) -> Expr {
     Expr::Cast { kind: CastKind::DoubleColon, expr: Box::new(expression), data_type, array: false, format: None }
+}
+
+/// `name(arguments…)`.
+fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+    let arguments = arguments.into_iter().map(|a| FunctionArg::Unnamed(FunctionArgExpr::Expr(a))).collect();
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: arguments,
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
 }
 
 /// The types that a query's text gives to parameters: that of the first cast, and bigint behind LIMIT and OFFSET.
@@ -178,6 +202,7 @@ fn figure(expression: &Expr) -> Option<String> {
         Expr::Cast { expr, data_type, .. } => figure(expr).or_else(|| type_name(data_type)),
         Expr::TypedString(typed) => type_name(&typed.data_type),
         Expr::Interval(_) => Some("interval".to_owned()),
+        Expr::AtTimeZone { .. } => Some("timezone".to_owned()),
         Expr::Case { else_result, .. } => {
             let named = else_result.as_deref().and_then(figure);
             Some(named.unwrap_or_else(|| "case".to_owned()))

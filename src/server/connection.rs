@@ -107,6 +107,7 @@ impl Connection {
     }
 
     async fn answer(&mut self, message: Message) -> Result<(), Stop> {
+        self.session.canceller().set_idle(false);
         match message {
             Message::Query(sql) => simple::query(self, &sql).await,
             Message::Parse { name, sql, types } => extended::parse(self, name, &sql, &types).await,
@@ -156,6 +157,7 @@ impl Connection {
             let status = ParameterStatus::new(wire_text(&name), wire_text(&value));
             self.wire.push(status).map_err(End::fatal)?;
         }
+        self.session.canceller().set_idle(true);
         self.wire.push(ReadyForQuery::new(letter)).map_err(End::fatal)?;
         self.wire.flush().await
     }

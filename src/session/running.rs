@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -14,12 +15,21 @@ use crate::error::{Error, Result, SqlState};
 #[derive(Debug, Clone, Default)]
 pub struct Canceller {
     current: Arc<Mutex<CancellationToken>>,
+    /// Nothing is running: a result may be half read, but nobody waits for it.
+    idle: Arc<AtomicBool>,
 }
 
 impl Canceller {
     /// Ends the running statement with 57014.
     pub fn cancel(&self) {
-        self.current.lock().cancel();
+        if !self.idle.load(Ordering::Acquire) {
+            self.current.lock().cancel();
+        }
+    }
+
+    /// Says that the session is waiting for its next command, or no longer.
+    pub(crate) fn set_idle(&self, idle: bool) {
+        self.idle.store(idle, Ordering::Release);
     }
 
     /// Registers the statement that starts now.
@@ -38,6 +48,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Cancelled once the statement has ended, in whatever way, for work that no dropped future stops.
+    pub(crate) fn ended(&self) -> &CancellationToken {
+        &self.token
+    }
+
     /// The result of `work`, or 57014 if the statement is cancelled or out of time first; `work` is then dropped.
     pub(crate) async fn race<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let out_of_time = async {

@@ -7,9 +7,10 @@ use datafusion::physical_plan::execute_stream;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::Query;
 use futures::StreamExt;
+use tokio_util::sync::DropGuard;
 use std::sync::Arc;
 
-use crate::engine::{parameters, same_columns};
+use crate::engine::{interruptible, parameters, same_columns};
 use crate::error::{Error, Result, SqlState};
 use crate::session::{Execution, Prepared, Rows, Running, Session};
 
@@ -44,9 +45,14 @@ pub(super) async fn run(
         return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "cached plan must not change result type"));
     }
     let logical = bind(plan.logical, params)?;
-    let physical = planner.physical(&logical).await?;
+    let physical = interruptible(planner.physical(&logical).await?, running.ended())?;
     let stream = execute_stream(physical, planner.state().task_ctx())?;
-    let stream = stream.map(|batch| batch.map_err(Error::from));
+    // Dropped with the rows, whether they were read to the end or not.
+    let end = running.ended().clone().drop_guard();
+    let stream = stream.map(move |batch| {
+        let _: &DropGuard = &end;
+        batch.map_err(Error::from)
+    });
     Ok(Execution::Rows(Rows::new("SELECT", plan.columns, stream, running, session.failure_flag())))
 }
 

@@ -173,6 +173,8 @@ async fn while_idle() -> Outcome {
     let client = server.connect().await?;
     for _ in 0..20 {
         client.cancel_token().cancel_query(NoTls).await?;
+        // The driver does not wait until the server has read it.
+        tokio::time::sleep(Duration::from_millis(50)).await;
         same("value", value(&client, "SELECT 1").await?.as_str(), "1")?;
     }
     Ok(())

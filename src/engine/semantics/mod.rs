@@ -7,6 +7,7 @@
 //! * [`convert`]: `uuid`, `json` and `jsonb` are checked; `varchar(n)` cuts in a cast and refuses in an assignment.
 //! * [`arithmetic`]: integers that overflow and floats divided by zero are errors.
 //! * [`exists`]: EXISTS works in a select list.
+//! * [`zone`]: `timestamptz` cast to `timestamp` or `date` is the session's wall clock.
 //! * [`not_in`]: a constant is not known to be absent from rows of which one is null.
 
 mod arithmetic;
@@ -16,6 +17,7 @@ mod not_in;
 mod print;
 mod read;
 mod round;
+pub(super) mod zone;
 
 use std::sync::Arc;
 
@@ -102,6 +104,9 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     }
     if strict && to.is_string() && print::applies(&from) {
         return Ok(Transformed::yes(print::call(inner.clone(), to.clone())));
+    }
+    if let Some(zone) = zone::leaves(&from, to) {
+        return Ok(Transformed::yes(rebuild(Box::new(zone::local(inner.clone(), &zone)), Arc::clone(field))));
     }
     if to.is_integer() && round::applies(&from) && !round::is_rounded(inner) {
         return Ok(Transformed::yes(rebuild(Box::new(round::call(inner.clone())), Arc::clone(field))));
