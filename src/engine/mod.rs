@@ -1,6 +1,7 @@
 //! The composition root: storage, functions and runtime put together; the only place that builds a
 //! DataFusion `SessionState`.
 
+mod compute;
 mod interrupt;
 mod names;
 mod operators;
@@ -17,20 +18,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use catalog::lease::HolderInfo;
-use catalog::objects::ObjectId;
+use catalog::objects::{ObjectId, TableDef};
 use catalog::store::StoreOptions;
+use catalog::table::{Progress, Written};
 use catalog::{View, Warehouse};
 use chrono::{DateTime, Utc};
-use datafusion::execution::{FunctionRegistry, SessionStateBuilder, SessionStateDefaults};
+use datafusion::arrow::array::RecordBatch;
+use datafusion::error::DataFusionError;
+use datafusion::execution::{FunctionRegistry, TaskContext, SessionStateBuilder, SessionStateDefaults};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::planner::ExprPlanner;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
+use futures::stream::BoxStream;
 use parking_lot::Mutex;
 
+use self::compute::Compute;
 pub(crate) use self::interrupt::interruptible;
 pub(crate) use self::planner::{Planner, named, parameters, same_columns};
 pub(crate) use self::relations::{DATABASE, Relations};
@@ -77,6 +84,7 @@ impl EngineOptions {
 pub struct Engine {
     warehouse: Arc<Warehouse>,
     runtime: Arc<RuntimeEnv>,
+    compute: Compute,
     /// Functions, rules and file formats that every session starts from.
     template: SessionState,
     started: DateTime<Utc>,
@@ -133,6 +141,7 @@ impl Engine {
         Ok(Arc::new(Self {
             warehouse,
             runtime,
+            compute: Compute::new()?,
             template,
             started: Utc::now(),
             next_session: AtomicI32::new(1),
@@ -157,6 +166,28 @@ impl Engine {
     /// The warehouse.
     pub(crate) fn warehouse(&self) -> &Arc<Warehouse> {
         &self.warehouse
+    }
+
+    /// Starts a plan on the threads for queries.
+    pub(crate) fn stream(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        task: Arc<TaskContext>,
+    ) -> Result<BoxStream<'static, Result<RecordBatch, DataFusionError>>> {
+        self.compute.stream(move || execute_stream(plan, task))
+    }
+
+    /// Writes the rows of a plan as files of a table, on the threads for queries.
+    pub(crate) async fn write(
+        &self,
+        table: &TableDef,
+        plan: Arc<dyn ExecutionPlan>,
+        task: Arc<TaskContext>,
+        progress: Option<Progress>,
+    ) -> Result<Written> {
+        let (warehouse, table) = (Arc::clone(&self.warehouse), table.clone());
+        let work = async move { warehouse.write(&table, plan, task, progress).await };
+        Ok(self.compute.run(work).await??)
     }
 
     /// The lock that orders the sessions of this process that put rows into one keyed table.

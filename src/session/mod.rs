@@ -199,6 +199,9 @@ impl Session {
     async fn execute_located(&mut self, prepared: &Prepared, params: Vec<ScalarValue>) -> Result<Execution> {
         let statement = Arc::clone(&prepared.statement);
         self.check_block(&statement.kind)?;
+        if params.is_empty() && !prepared.params.is_empty() {
+            return Err(Error::new(SqlState::UNDEFINED_PARAMETER, "there is no parameter $1"));
+        }
         if params.len() != prepared.params.len() {
             let message =
                 format!("the statement has {} parameters, {} values were given", prepared.params.len(), params.len());

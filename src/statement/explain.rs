@@ -9,7 +9,7 @@ use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
-use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
+use datafusion::physical_plan::{ExecutionPlan, displayable};
 use datafusion::scalar::ScalarValue;
 use futures::StreamExt;
 
@@ -62,7 +62,7 @@ pub(super) async fn run(
     if analyze {
         match explained {
             Kind::Query(_) => {
-                let mut stream = execute_stream(Arc::clone(&physical), planner.state().task_ctx())?;
+                let mut stream = session.engine().stream(Arc::clone(&physical), planner.state().task_ctx())?;
                 while let Some(batch) = stream.next().await {
                     rows += batch?.num_rows() as u64;
                 }

@@ -3,7 +3,6 @@
 use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::common::ParamValues;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::Query;
 use futures::StreamExt;
@@ -46,7 +45,7 @@ pub(super) async fn run(
     }
     let logical = bind(plan.logical, params)?;
     let physical = interruptible(planner.physical(&logical).await?, running.ended())?;
-    let stream = execute_stream(physical, planner.state().task_ctx())?;
+    let stream = session.engine().stream(physical, planner.state().task_ctx())?;
     // Dropped with the rows, whether they were read to the end or not.
     let end = running.ended().clone().drop_guard();
     let stream = stream.map(move |batch| {

@@ -270,7 +270,7 @@ pub(super) async fn write_physical(
     progress: Option<Progress>,
 ) -> Result<Checked> {
     let warehouse = Arc::clone(session.engine().warehouse());
-    let written = warehouse.write(def, physical, planner.state().task_ctx(), progress).await?;
+    let written = session.engine().write(def, physical, planner.state().task_ctx(), progress).await?;
     if def.primary_key.is_empty() || written.rows == 0 {
         return Ok(Checked { written, checked_at: None });
     }

@@ -22,7 +22,7 @@ pub(super) mod zone;
 use std::sync::Arc;
 
 use catalog::types::{PG_TYPE, PgType};
-use datafusion::arrow::datatypes::FieldRef;
+use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result};
 use datafusion::config::ConfigOptions;
@@ -31,6 +31,7 @@ use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPla
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use self::convert::Context;
+use crate::error::{Error, SqlState, type_name};
 
 /// The rule.
 #[derive(Debug)]
@@ -104,6 +105,12 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     }
     if strict && to.is_string() && print::applies(&from) {
         return Ok(Transformed::yes(print::call(inner.clone(), to.clone())));
+    }
+    let number = from.is_integer() || from.is_floating() || from.is_decimal();
+    if strict && number && matches!(to, DataType::Date32 | DataType::Timestamp(..) | DataType::Time64(_)) {
+        let (_, from) = inner.to_field(schema)?;
+        let message = format!("cannot cast type {} to {}", type_name(&from), type_name(field));
+        return Err(Error::new(SqlState::CANNOT_COERCE, message).into());
     }
     if let Some(zone) = zone::leaves(&from, to) {
         return Ok(Transformed::yes(rebuild(Box::new(zone::local(inner.clone(), &zone)), Arc::clone(field))));
