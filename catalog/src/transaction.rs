@@ -17,6 +17,7 @@ pub struct Transaction {
 }
 
 /// How far a transaction had come, to return to if a statement in it fails.
+#[derive(Clone)]
 pub struct Savepoint {
     objects: Arc<Objects>,
     staged: Staged,

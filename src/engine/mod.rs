@@ -9,6 +9,7 @@ mod planner;
 mod relations;
 mod rewrite;
 mod semantics;
+mod system;
 pub(crate) mod types;
 
 use std::collections::HashMap;
@@ -38,6 +39,7 @@ use futures::stream::BoxStream;
 use parking_lot::Mutex;
 
 use self::compute::Compute;
+use self::system::SystemTables;
 pub(crate) use self::interrupt::interruptible;
 pub(crate) use self::planner::{Planner, named, parameters, same_columns};
 pub(crate) use self::relations::{DATABASE, Relations};
@@ -85,6 +87,7 @@ pub struct Engine {
     warehouse: Arc<Warehouse>,
     runtime: Arc<RuntimeEnv>,
     compute: Compute,
+    system: Arc<SystemTables>,
     /// Functions, rules and file formats that every session starts from.
     template: SessionState,
     started: DateTime<Utc>,
@@ -142,6 +145,7 @@ impl Engine {
             warehouse,
             runtime,
             compute: Compute::new()?,
+            system: Arc::new(SystemTables::new()?),
             template,
             started: Utc::now(),
             next_session: AtomicI32::new(1),
@@ -235,6 +239,6 @@ impl Engine {
             let _ = FunctionRegistry::register_udf(&mut state, Arc::clone(function));
         }
         state.mark_start_execution();
-        Planner::new(state, relations, search_path)
+        Planner::new(state, relations, Arc::clone(&self.system), search_path)
     }
 }

@@ -22,6 +22,7 @@ use futures::future::BoxFuture;
 use super::names::Names;
 use super::relations::{DATABASE, INFORMATION_SCHEMA, Relations};
 use super::rewrite;
+use super::system::{PG_CATALOG, SystemTables};
 use super::types::CastTypes;
 use crate::error::{Error, Result, SqlState};
 use crate::statement::{Kind, parse};
@@ -33,6 +34,7 @@ const MAX_VIEW_DEPTH: usize = 32;
 pub(crate) struct Planner {
     state: SessionState,
     relations: Arc<Relations>,
+    system: Arc<SystemTables>,
     search_path: Vec<String>,
 }
 
@@ -47,8 +49,13 @@ pub(crate) struct Plan {
 }
 
 impl Planner {
-    pub(super) fn new(state: SessionState, relations: Arc<Relations>, search_path: Vec<String>) -> Self {
-        Self { state, relations, search_path }
+    pub(super) fn new(
+        state: SessionState,
+        relations: Arc<Relations>,
+        system: Arc<SystemTables>,
+        search_path: Vec<String>,
+    ) -> Self {
+        Self { state, relations, system, search_path }
     }
 
     /// DataFusion's state, for building plans by hand.
@@ -133,6 +140,11 @@ impl Planner {
         if reference.schema() == Some(INFORMATION_SCHEMA) {
             let table = self.relations.information_schema().table(reference.table()).await?;
             return Ok(table.map(|table| (None, provider_as_source(table))));
+        }
+        if reference.schema().is_none_or(|schema| schema == PG_CATALOG) {
+            if let Some(table) = self.system.table(reference.table()) {
+                return Ok(Some((None, provider_as_source(table))));
+            }
         }
         let found = match reference.schema() {
             Some(schema) => self.relations.lookup(schema, reference.table()),

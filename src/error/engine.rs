@@ -104,7 +104,7 @@ fn engine(error: &DataFusionError) -> Error {
             Error::new(SqlState::QUERY_CANCELED, "a task of the statement was cancelled before it ended")
         }
         DataFusionError::Substrait(text) | DataFusionError::Ffi(text) => Error::internal(sentence(text)),
-        DataFusionError::External(error) => Error::new(SqlState::INTERNAL_ERROR, sentence(&error.to_string())),
+        DataFusionError::External(error) => execution(&error.to_string()),
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => engine(inner),
         DataFusionError::Shared(inner) => engine(inner),
         DataFusionError::Collection(errors) => match errors.first() {

@@ -12,6 +12,10 @@ pub(super) fn execution(text: &str) -> Error {
     if let Some(name) = between(text, "Placeholder '", "' was not provided") {
         return Error::new(SqlState::UNDEFINED_PARAMETER, format!("there is no parameter {name}"));
     }
+    if text.starts_with("regex parse error") {
+        let reason = text.rsplit("error: ").next().unwrap_or(text).trim();
+        return Error::new(SqlState::INVALID_REGULAR_EXPRESSION, format!("invalid regular expression: {reason}"));
+    }
     // The table stands before the values: "out of range" means other codes to functions than to casts.
     known(text, KNOWN).or_else(|| values::value(text)).unwrap_or_else(|| {
         let sqlstate = if says_unsupported(text) { SqlState::FEATURE_NOT_SUPPORTED } else { SqlState::INTERNAL_ERROR };

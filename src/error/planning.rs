@@ -28,6 +28,9 @@ pub(super) fn not_implemented(text: &str) -> Error {
     if let Some((from, to)) = text.strip_prefix("Unsupported CAST from ").and_then(|t| t.split_once(" to ")) {
         return no_cast(from, to);
     }
+    if let Some(name) = text.strip_prefix("Unsupported SQL type ") {
+        return Error::new(SqlState::UNDEFINED_OBJECT, format!("type \"{}\" does not exist", name.to_lowercase()));
+    }
     // The planner lets these through where they may not be, and the physical planner finds no way to compute them.
     if text.contains("logical expression WindowFunction") {
         return Error::new(SqlState::WINDOWING_ERROR, "window functions are not allowed here")

@@ -107,6 +107,9 @@ impl SqlState {
     /// Other objects depend on the one to drop.
     pub const DEPENDENT_OBJECTS_STILL_EXIST: Self = Self("2BP01");
     /// No such cursor or portal.
+    /// A savepoint of that name is not set.
+    pub const INVALID_SAVEPOINT_SPECIFICATION: Self = Self("3B001");
+    /// No such cursor or portal.
     pub const INVALID_CURSOR_NAME: Self = Self("34000");
     /// No such database.
     pub const INVALID_CATALOG_NAME: Self = Self("3D000");

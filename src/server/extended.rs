@@ -70,6 +70,23 @@ impl Store {
         self.portals.remove("");
     }
 
+    /// Forgets the statements that DEALLOCATE and DISCARD ALL named.
+    ///
+    /// # Errors
+    /// 26000 if there is none of a name.
+    pub(super) fn forget(&mut self, names: Vec<Option<String>>) -> Result<()> {
+        for name in names {
+            match name {
+                None => self.statements.clear(),
+                Some(name) => {
+                    self.statement(&name)?;
+                    self.statements.remove(&name);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Closes every portal, at the end of a transaction.
     pub(super) fn close_portals(&mut self) {
         self.portals.clear();
@@ -251,7 +268,7 @@ pub(super) async fn execute(connection: &mut Connection, name: String, max_rows:
 }
 
 async fn advance(connection: &mut Connection, name: &str, portal: &mut Portal, limit: Option<u64>) -> Result<(), Stop> {
-    let Connection { wire, session, .. } = &mut *connection;
+    let Connection { wire, session, store, .. } = &mut *connection;
     let mut cursor = match mem::replace(&mut portal.state, State::Done) {
         State::Bound(values) => {
             let Some(plan) = &portal.statement.plan else {
@@ -272,7 +289,10 @@ async fn advance(connection: &mut Connection, name: &str, portal: &mut Portal, l
                     }
                     Box::new(Cursor::new(session, rows, &portal.formats)?)
                 }
-                Execution::Done { tag } => return Ok(connection.complete(&tag)?),
+                Execution::Done { tag } => {
+                    store.forget(session.take_deallocated())?;
+                    return Ok(connection.complete(&tag)?);
+                }
             }
         }
         State::Open(cursor) => cursor,

@@ -42,7 +42,7 @@ async fn run_all(connection: &mut Connection, statements: Vec<Statement>) -> Res
 
 async fn run(connection: &mut Connection, statement: Statement) -> Result<(), Stop> {
     let was_open = connection.in_transaction();
-    let Connection { wire, session, .. } = &mut *connection;
+    let Connection { wire, session, store, .. } = &mut *connection;
     let prepared = wire.while_connected(session.prepare(statement, &[])).await??;
     if !prepared.params.is_empty() {
         return Err(Error::new(SqlState::UNDEFINED_PARAMETER, "there is no parameter $1")
@@ -58,7 +58,10 @@ async fn run(connection: &mut Connection, statement: Statement) -> Result<(), St
             let sent = cursor.send(wire, None).await?;
             cursor.tag(sent.rows)
         }
-        Execution::Done { tag } => tag,
+        Execution::Done { tag } => {
+            store.forget(session.take_deallocated())?;
+            tag
+        }
     };
     // A statement that ended the transaction took its portals along.
     if was_open && !connection.in_transaction() {

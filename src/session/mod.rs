@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use catalog::Transaction;
 use catalog::objects::ObjectId;
+use catalog::transaction::Savepoint;
+use catalog::Transaction;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::SessionConfig;
@@ -110,6 +111,10 @@ pub struct Session {
     work: Option<Transaction>,
     /// Locks on keyed tables that the open transaction has put rows into.
     locks: HashMap<ObjectId, OwnedMutexGuard<()>>,
+    /// Savepoints of the open block, oldest first.
+    savepoints: Vec<(String, Savepoint)>,
+    /// Prepared statements that the connection is to forget; `None` is all of them.
+    deallocated: Vec<Option<String>>,
     canceller: Canceller,
     notices: Vec<Notice>,
 }
@@ -140,6 +145,8 @@ impl Session {
             failed: Arc::default(),
             work: None,
             locks: HashMap::new(),
+            savepoints: Vec::new(),
+            deallocated: Vec::new(),
             canceller: Canceller::default(),
             notices: Vec::new(),
         })
@@ -272,7 +279,6 @@ impl Session {
     /// Refuses what a failed block refuses.
     fn check_block(&mut self, kind: &Kind) -> Result<()> {
         if self.transaction() == TransactionStatus::Failed && !statement::transaction::ends_block(kind) {
-            self.work = None;
             let message = "current transaction is aborted, commands ignored until end of transaction block";
             return Err(Error::new(SqlState::IN_FAILED_SQL_TRANSACTION, message));
         }
@@ -331,6 +337,7 @@ impl Session {
 
     fn enter(&mut self, block: Block) {
         self.block = block;
+        self.savepoints.clear();
         self.failed.store(false, Ordering::Release);
         self.settings.begin();
     }
@@ -369,6 +376,58 @@ impl Session {
             work.rollback().await;
         }
         self.locks.clear();
+    }
+
+    /// `SAVEPOINT`: remembers what the open block has staged.
+    pub(crate) async fn set_savepoint(&mut self, name: &str) -> Result<()> {
+        self.only_in_block("SAVEPOINT")?;
+        self.begin_work().await?;
+        let savepoint = self.work()?.savepoint();
+        self.savepoints.push((name.to_owned(), savepoint));
+        Ok(())
+    }
+
+    /// `RELEASE SAVEPOINT`: forgets it and those set after it, keeping their work.
+    pub(crate) fn release_savepoint(&mut self, name: &str) -> Result<()> {
+        let at = self.find_savepoint("RELEASE SAVEPOINT", name)?;
+        self.savepoints.truncate(at);
+        Ok(())
+    }
+
+    /// `ROLLBACK TO SAVEPOINT`: forgets what was staged since; the block goes on even if it had failed.
+    pub(crate) fn rollback_to(&mut self, name: &str) -> Result<()> {
+        let at = self.find_savepoint("ROLLBACK TO SAVEPOINT", name)?;
+        self.savepoints.truncate(at + 1);
+        let savepoint = self.savepoints[at].1.clone();
+        self.work()?.return_to(savepoint);
+        self.failed.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    fn find_savepoint(&mut self, statement: &str, name: &str) -> Result<usize> {
+        self.only_in_block(statement)?;
+        self.savepoints.iter().rposition(|(set, _)| set == name).ok_or_else(|| {
+            self.failed.store(true, Ordering::Release);
+            Error::new(SqlState::INVALID_SAVEPOINT_SPECIFICATION, format!("savepoint \"{name}\" does not exist"))
+        })
+    }
+
+    fn only_in_block(&self, statement: &str) -> Result<()> {
+        if self.block == Block::Explicit {
+            return Ok(());
+        }
+        let message = format!("{statement} can only be used in transaction blocks");
+        Err(Error::new(SqlState::NO_ACTIVE_SQL_TRANSACTION, message))
+    }
+
+    /// Notes that the connection is to forget a prepared statement, or all of them.
+    pub(crate) fn deallocate(&mut self, name: Option<String>) {
+        self.deallocated.push(name);
+    }
+
+    /// Prepared statements to forget since this was last asked; `None` is all.
+    pub(crate) fn take_deallocated(&mut self) -> Vec<Option<String>> {
+        std::mem::take(&mut self.deallocated)
     }
 
     /// Makes this session the only one to put rows into a keyed table until its transaction ends, so that the keys it

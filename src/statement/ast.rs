@@ -141,6 +141,14 @@ pub enum Kind {
     Commit,
     /// ROLLBACK or ABORT of the whole transaction.
     Rollback,
+    /// SAVEPOINT, by its folded name.
+    Savepoint(String),
+    /// RELEASE SAVEPOINT.
+    Release(String),
+    /// ROLLBACK TO SAVEPOINT.
+    RollbackTo(String),
+    /// DEALLOCATE of a statement prepared by the client's protocol; `None` is ALL.
+    Deallocate(Option<String>),
 }
 
 /// CREATE TABLE.

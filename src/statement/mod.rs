@@ -85,7 +85,11 @@ pub(crate) async fn run(
         Kind::Reset(target) => setting::reset(session, target),
         Kind::Discard(target) => setting::discard(session, *target),
         Kind::Show(target) => show::run(session, target, running).await,
-        Kind::SetTransaction { .. } | Kind::Begin { .. } | Kind::Commit | Kind::Rollback => {
+        Kind::Deallocate(name) => {
+            session.deallocate(name.clone());
+            Ok(Execution::done(if name.is_some() { "DEALLOCATE" } else { "DEALLOCATE ALL" }))
+        }
+        Kind::SetTransaction { .. } | Kind::Begin { .. } | Kind::Commit | Kind::Rollback | Kind::Savepoint(_) | Kind::Release(_) | Kind::RollbackTo(_) => {
             Err(Error::internal("a transaction statement was run as an ordinary one"))
         }
     }

@@ -1,7 +1,7 @@
 //! SET, RESET, DISCARD.
 
 use super::ast::{DiscardTarget, ResetTarget, SetValue};
-use crate::error::{Result, SqlState};
+use crate::error::{Error, Result, SqlState};
 use crate::session::settings::Scope;
 use crate::session::{Execution, Session};
 
@@ -28,12 +28,17 @@ pub(super) fn reset(session: &mut Session, target: &ResetTarget) -> Result<Execu
     Ok(Execution::done("RESET"))
 }
 
-/// Runs DISCARD. A session keeps no plans, sequences or temporary tables beyond its settings; prepared statements
-/// are the connection's, which drops them on this tag.
+/// Runs DISCARD. A session keeps no plans, sequences or temporary tables; prepared statements are the
+/// connection's, which is told to forget them.
 pub(super) fn discard(session: &mut Session, target: DiscardTarget) -> Result<Execution> {
     Ok(Execution::done(match target {
         DiscardTarget::All => {
+            if session.in_explicit_block() {
+                let message = "DISCARD ALL cannot run inside a transaction block";
+                return Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
+            }
             session.settings().reset_all();
+            session.deallocate(None);
             "DISCARD ALL"
         }
         DiscardTarget::Plans => "DISCARD PLANS",

@@ -1,4 +1,4 @@
-//! BEGIN, COMMIT, ROLLBACK, SET TRANSACTION.
+//! BEGIN, COMMIT, ROLLBACK, savepoints, SET TRANSACTION.
 //!
 //! A block reads one snapshot, taken with its first statement. READ COMMITTED and weaker are accepted and given that
 //! snapshot too, which is stronger; SERIALIZABLE as well, since conflicting writers are refused at commit (40001).
@@ -11,7 +11,7 @@ use crate::session::{Execution, Session, TransactionStatus};
 
 /// Whether a statement is let through in a failed block.
 pub(crate) fn ends_block(kind: &Kind) -> bool {
-    matches!(kind, Kind::Commit | Kind::Rollback)
+    matches!(kind, Kind::Commit | Kind::Rollback | Kind::RollbackTo(_))
 }
 
 /// Runs a transaction statement; `None` if it is another one.
@@ -41,6 +41,18 @@ pub(crate) async fn run(session: &mut Session, statement: &Statement) -> Result<
         Kind::Rollback => {
             warn_outside(session);
             session.rollback().await;
+            "ROLLBACK"
+        }
+        Kind::Savepoint(name) => {
+            session.set_savepoint(name).await?;
+            "SAVEPOINT"
+        }
+        Kind::Release(name) => {
+            session.release_savepoint(name)?;
+            "RELEASE"
+        }
+        Kind::RollbackTo(name) => {
+            session.rollback_to(name)?;
             "ROLLBACK"
         }
         Kind::SetTransaction { session_characteristics: true, modes } => {

@@ -282,6 +282,12 @@ pub(crate) fn name_of(oid: u32) -> String {
     PgType::plain(oid).to_string()
 }
 
+/// The type of that name, as `format_type` prints it.
+pub(crate) fn oid_of(name: &str) -> Option<u32> {
+    let (oid, _) = parse(name.trim());
+    (oid != oid::UNKNOWN).then_some(oid)
+}
+
 /// What a field's metadata says about its PostgreSQL type.
 fn declared(field: &Field) -> Option<&str> {
     let metadata = field.metadata();

@@ -88,7 +88,7 @@ fn kind(cursor: &mut Cursor<'_>) -> Result<Kind> {
     if query::at_query(cursor) {
         return query::query(cursor);
     }
-    let rules: [(&[&str], fn(&mut Cursor<'_>) -> Result<Kind>); 12] = [
+    let rules: [(&[&str], fn(&mut Cursor<'_>) -> Result<Kind>); 15] = [
         (&["INSERT"], query::insert),
         (&["EXPLAIN"], explain::explain),
         (&["CREATE"], ddl::create),
@@ -101,6 +101,9 @@ fn kind(cursor: &mut Cursor<'_>) -> Result<Kind> {
         (&["BEGIN", "START"], transaction::begin),
         (&["COMMIT", "END"], transaction::commit),
         (&["ROLLBACK", "ABORT"], transaction::rollback),
+        (&["SAVEPOINT"], transaction::savepoint),
+        (&["RELEASE"], transaction::release),
+        (&["DEALLOCATE"], settings::deallocate),
     ];
     match rules.iter().find(|(words, _)| cursor.at_one_of(words)) {
         Some((_, rule)) => rule(cursor),

@@ -279,8 +279,6 @@ fn what_we_do_not_have_is_named() {
         ("COMMENT ON FUNCTION f() IS 'x'", "COMMENT ON FUNCTION"),
         ("DROP MATERIALIZED VIEW v", "DROP MATERIALIZED VIEW"),
         ("PREPARE TRANSACTION 'x'", "PREPARE TRANSACTION"),
-        ("SAVEPOINT s", "SAVEPOINT"),
-        ("ROLLBACK TO s", "ROLLBACK TO SAVEPOINT"),
         ("COMMIT AND CHAIN", "COMMIT AND CHAIN"),
         ("COMMIT PREPARED 'x'", "COMMIT PREPARED"),
         ("SET ROLE analyst", "SET ROLE"),

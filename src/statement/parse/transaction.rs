@@ -38,10 +38,25 @@ pub(super) fn rollback(cursor: &mut Cursor<'_>) -> Result<Kind> {
     cursor.take();
     noise(cursor);
     if rollback && cursor.at(&["TO"]) {
-        return Err(cursor.unsupported("ROLLBACK TO SAVEPOINT"));
+        cursor.expect(&["TO"])?;
+        cursor.eat(&["SAVEPOINT"]);
+        return Ok(Kind::RollbackTo(cursor.name()?));
     }
     chain(cursor, "ROLLBACK")?;
     Ok(Kind::Rollback)
+}
+
+/// SAVEPOINT name.
+pub(super) fn savepoint(cursor: &mut Cursor<'_>) -> Result<Kind> {
+    cursor.expect(&["SAVEPOINT"])?;
+    Ok(Kind::Savepoint(cursor.name()?))
+}
+
+/// RELEASE [SAVEPOINT] name.
+pub(super) fn release(cursor: &mut Cursor<'_>) -> Result<Kind> {
+    cursor.expect(&["RELEASE"])?;
+    cursor.eat(&["SAVEPOINT"]);
+    Ok(Kind::Release(cursor.name()?))
 }
 
 /// One or more modes, with or without commas between them.
