@@ -24,11 +24,15 @@ impl Compute {
     /// As many threads as the machine has cores.
     pub(super) fn new() -> Result<Self> {
         let runtime = Builder::new_multi_thread().thread_name("query").enable_all().build();
-        let runtime = runtime.map_err(|e| Error::new(SqlState::OUT_OF_MEMORY, format!("could not start threads: {e}")))?;
+        let runtime =
+            runtime.map_err(|e| Error::new(SqlState::OUT_OF_MEMORY, format!("could not start threads: {e}")))?;
         Ok(Self { runtime: Some(runtime) })
     }
 
-    fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<tokio::task::JoinHandle<T>> {
+    fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<tokio::task::JoinHandle<T>> {
         let runtime = self.runtime.as_ref().ok_or_else(|| Error::internal("the query threads are gone"))?;
         Ok(runtime.spawn(work))
     }

@@ -26,11 +26,11 @@ use catalog::{View, Warehouse};
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::error::DataFusionError;
-use datafusion::execution::{FunctionRegistry, TaskContext, SessionStateBuilder, SessionStateDefaults};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
+use datafusion::execution::{FunctionRegistry, SessionStateBuilder, SessionStateDefaults, TaskContext};
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
@@ -39,12 +39,12 @@ use futures::stream::BoxStream;
 use parking_lot::Mutex;
 
 use self::compute::Compute;
-use self::system::SystemTables;
 pub(crate) use self::interrupt::interruptible;
 pub(crate) use self::planner::{Planner, named, parameters, same_columns};
 pub(crate) use self::relations::{DATABASE, Relations};
 pub(crate) use self::rewrite::cast;
 pub(crate) use self::semantics::assignment;
+use self::system::SystemTables;
 use crate::error::{Error, Result};
 use crate::session::Session;
 

@@ -28,12 +28,16 @@ impl ExprPlanner for PostgresOperators {
             let (_, right) = right.to_field(schema)?;
             let message = format!("operator does not exist: {} {op} {}", type_name(&left), type_name(&right));
             return Err(Error::new(SqlState::UNDEFINED_FUNCTION, message)
-                .with_hint("No operator matches the given name and argument types. You might need to add explicit type casts.")
+                .with_hint(
+                    "No operator matches the given name and argument types. You might need to add explicit type casts.",
+                )
                 .into());
         }
         let moment = |date: Expr| cast(date, DataType::Timestamp(TimeUnit::Microsecond, None));
         let (left, right) = match (&op, &left_type, &right_type) {
-            (BinaryOperator::Plus | BinaryOperator::Minus, DataType::Date32, DataType::Interval(_)) => (moment(left), right),
+            (BinaryOperator::Plus | BinaryOperator::Minus, DataType::Date32, DataType::Interval(_)) => {
+                (moment(left), right)
+            }
             (BinaryOperator::Plus, DataType::Interval(_), DataType::Date32) => (left, moment(right)),
             _ => (left, right),
         };
@@ -49,6 +53,7 @@ fn is_strict(op: &BinaryOperator) -> bool {
 /// Whether one side is text for certain and the other a number or a time.
 fn unrelated(text: &Expr, text_type: &DataType, other: &DataType) -> bool {
     let literal = matches!(text, Expr::Literal(..) | Expr::Placeholder(_));
-    let computed = other.is_numeric() || other.is_temporal() || matches!(other, DataType::Interval(_) | DataType::Boolean);
+    let computed =
+        other.is_numeric() || other.is_temporal() || matches!(other, DataType::Interval(_) | DataType::Boolean);
     text_type.is_string() && !literal && computed
 }

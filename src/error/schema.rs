@@ -12,10 +12,11 @@ pub(super) fn schema(error: &SchemaError) -> Error {
                 .with_hint("write the table's name or alias before it")
         }
         // Only a table that is named twice in FROM has the same column under the same table name.
-        SchemaError::DuplicateQualifiedField { qualifier, .. } => {
-            Error::new(SqlState::DUPLICATE_ALIAS, format!("table name \"{}\" specified more than once", qualifier.table()))
-                .with_hint("give one of them an alias")
-        }
+        SchemaError::DuplicateQualifiedField { qualifier, .. } => Error::new(
+            SqlState::DUPLICATE_ALIAS,
+            format!("table name \"{}\" specified more than once", qualifier.table()),
+        )
+        .with_hint("give one of them an alias"),
         SchemaError::DuplicateUnqualifiedField { name } => {
             Error::new(SqlState::DUPLICATE_COLUMN, format!("column \"{name}\" specified more than once"))
                 .with_hint("give one of them another name with AS")

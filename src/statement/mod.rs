@@ -89,9 +89,13 @@ pub(crate) async fn run(
             session.deallocate(name.clone());
             Ok(Execution::done(if name.is_some() { "DEALLOCATE" } else { "DEALLOCATE ALL" }))
         }
-        Kind::SetTransaction { .. } | Kind::Begin { .. } | Kind::Commit | Kind::Rollback | Kind::Savepoint(_) | Kind::Release(_) | Kind::RollbackTo(_) => {
-            Err(Error::internal("a transaction statement was run as an ordinary one"))
-        }
+        Kind::SetTransaction { .. }
+        | Kind::Begin { .. }
+        | Kind::Commit
+        | Kind::Rollback
+        | Kind::Savepoint(_)
+        | Kind::Release(_)
+        | Kind::RollbackTo(_) => Err(Error::internal("a transaction statement was run as an ordinary one")),
     }
 }
 

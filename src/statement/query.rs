@@ -6,8 +6,8 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::Query;
 use futures::StreamExt;
-use tokio_util::sync::DropGuard;
 use std::sync::Arc;
+use tokio_util::sync::DropGuard;
 
 use crate::engine::{interruptible, parameters, same_columns};
 use crate::error::{Error, Result, SqlState};

@@ -71,7 +71,8 @@ async fn pruning() -> Outcome {
     let all = plan(&client, "EXPLAIN SELECT count(kind || '') FROM events").await?;
     same("files of the table", files(&all), vec!["3/3"])?;
     let one =
-        plan(&client, "EXPLAIN SELECT count(kind || '') FROM events WHERE ts >= '2025-03-02' AND ts < '2025-03-03'").await?;
+        plan(&client, "EXPLAIN SELECT count(kind || '') FROM events WHERE ts >= '2025-03-02' AND ts < '2025-03-03'")
+            .await?;
     same("files of one day", files(&one), vec!["1/3"])?;
 
     let absent = "SELECT count(kind || '') FROM events WHERE profile_id = 'p000500x'";

@@ -15,7 +15,8 @@ pub(super) fn rewrite(expression: Expr) -> Result<Transformed<Expr>> {
         return Ok(Transformed::no(expression));
     };
     let columns = subquery.subquery.schema().columns();
-    let (false, true, [column]) = (expr.any_column_refs(), subquery.outer_ref_columns.is_empty(), columns.as_slice()) else {
+    let (false, true, [column]) = (expr.any_column_refs(), subquery.outer_ref_columns.is_empty(), columns.as_slice())
+    else {
         return Ok(Transformed::no(expression));
     };
     let nulls = LogicalPlanBuilder::from(subquery.subquery.as_ref().clone())

@@ -7,7 +7,9 @@ use datafusion::arrow::array::{ArrayRef, AsArray, PrimitiveArray};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::{Result, exec_err};
-use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 use datafusion::scalar::ScalarValue;
 
 use crate::error::{Error, SqlState};
@@ -58,7 +60,9 @@ impl ScalarUDFImpl for Timezone {
         let [ColumnarValue::Scalar(zone), value] = args.args.as_slice() else {
             return exec_err!("the zone of timezone() must be a constant");
         };
-        let Some(name) = zone.try_as_str().flatten() else { return Ok(ColumnarValue::Scalar(ScalarValue::try_from(&to)?)) };
+        let Some(name) = zone.try_as_str().flatten() else {
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from(&to)?));
+        };
         let zone = Zone::parse(name).ok_or_else(|| {
             Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("time zone \"{name}\" not recognized"))
         })?;
@@ -66,7 +70,9 @@ impl ScalarUDFImpl for Timezone {
         let instant = matches!(array.data_type(), DataType::Timestamp(_, Some(_)));
         // Micros since 1970 either way; the zone of the type does not change them.
         let micros = match array.data_type() {
-            DataType::Timestamp(_, Some(zone)) => cast(&array, &DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(zone))))?,
+            DataType::Timestamp(_, Some(zone)) => {
+                cast(&array, &DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::clone(zone))))?
+            }
             _ => cast(&array, &WALL_CLOCK)?,
         };
         let moved: PrimitiveArray<TimestampMicrosecondType> =
