@@ -105,7 +105,8 @@ async fn leave(server: &Server, mut raw: Raw) -> Outcome {
     let reading = async { while raw.next().await.is_ok() {} };
     let _ = tokio::time::timeout(Duration::from_millis(1500), reading).await;
     let before = server.cpu()?;
-    ensure(before > Duration::from_millis(300), "the server never started to work, so the test shows nothing")?;
+    // A client that reads row by row holds the server back, so it need not have worked hard; idle it uses no tick.
+    ensure(before > Duration::from_millis(50), "the server never started to work, so the test shows nothing")?;
     drop(raw);
     quiet(server).await?;
     let client = server.connect().await?;
