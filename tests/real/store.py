@@ -1,16 +1,24 @@
 #!/usr/bin/env python3
-"""A warehouse in object storage: over the S3 API of a moto server on loopback, with conditional puts and the lease.
+"""A warehouse in object storage, each store on loopback: S3 (moto), Azure (Azurite), Google (gcs.py beside this file).
+
+Statements, a view, a second writer that is refused, and the lease taken over after kill -9.
 
 usage: store.py
 """
 
+import base64
+import hashlib
+import hmac
 import json
 import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
+from contextlib import contextmanager
+from email.utils import formatdate
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -28,34 +36,79 @@ def free_port():
 
 def main():
     tally = Tally("store")
+    with tempfile.TemporaryDirectory() as scratch:
+        s3(tally)
+        gs(tally, scratch)
+        az(tally, scratch)
+    tally.end()
+
+
+def s3(tally):
     port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
     os.environ.update(
         AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_REGION="us-east-1",
         AWS_ENDPOINT=endpoint, AWS_ALLOW_HTTP="true",
     )
-    moto = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_for(endpoint)
+    with serving([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], port):
         urllib.request.urlopen(urllib.request.Request(f"{endpoint}/warehouse", method="PUT")).close()
         check(tally, "s3://warehouse/grocer")
+
+
+def gs(tally, scratch):
+    port = free_port()
+    account = Path(scratch) / "account.json"
+    account.write_text(json.dumps({
+        "gcs_base_url": f"http://127.0.0.1:{port}", "disable_oauth": True,
+        "client_email": "", "private_key": "", "private_key_id": "",
+    }))
+    os.environ.update(GOOGLE_SERVICE_ACCOUNT=str(account), GOOGLE_ALLOW_HTTP="true")
+    with serving([sys.executable, str(Path(__file__).with_name("gcs.py")), str(port)], port):
+        check(tally, "gs://warehouse/grocer")
+
+
+def az(tally, scratch):
+    # The emulator's account, its key and its address are the same everywhere, so the client knows them.
+    port = 10000
+    azurite = Path(os.environ.get("AUDIENCEDB_NODE", Path.home() / ".cache/audiencedb-node")) / "node_modules/.bin/azurite-blob"
+    os.environ.update(
+        AZURE_STORAGE_USE_EMULATOR="true", AZURE_STORAGE_ACCOUNT_NAME="devstoreaccount1", AZURE_ALLOW_HTTP="true"
+    )
+    command = [str(azurite), "--silent", "--skipApiVersionCheck", "--blobPort", str(port)]
+    with serving([*command, "--location", str(scratch)], port):
+        container(port)
+        check(tally, "az://warehouse/grocer")
+
+
+def container(port):
+    """Creates the container: the one call that a warehouse does not make itself."""
+    key = base64.b64decode("Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==")
+    date = formatdate(usegmt=True)
+    account = "devstoreaccount1"
+    signed = f"PUT\n\n\n\n\n\n\n\n\n\n\n\nx-ms-date:{date}\nx-ms-version:2021-08-06\n/{account}/{account}/warehouse\nrestype:container"
+    signature = base64.b64encode(hmac.new(key, signed.encode(), hashlib.sha256).digest()).decode()
+    headers = {"x-ms-date": date, "x-ms-version": "2021-08-06", "Authorization": f"SharedKey {account}:{signature}"}
+    url = f"http://127.0.0.1:{port}/{account}/warehouse?restype=container"
+    urllib.request.urlopen(urllib.request.Request(url, method="PUT", headers=headers)).close()
+
+
+@contextmanager
+def serving(command, port):
+    """Runs a store's server until it is no longer needed."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        else:
+            raise AssertionError(f"{command[0]} did not start")
+        yield
     finally:
-        moto.kill()
-        moto.wait()
-    tally.end()
-
-
-def wait_for(endpoint):
-    for _ in range(100):
-        try:
-            urllib.request.urlopen(endpoint, timeout=5).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError("the S3 server did not start")
+        process.kill()
+        process.wait()
 
 
 def query(data, sql):
@@ -70,19 +123,20 @@ def query(data, sql):
 
 
 def check(tally, data):
+    scheme = data.split(":")[0]
     with Server(data) as server:
         server.psql("CREATE TABLE people (id bigint PRIMARY KEY, name text)")
         server.psql("INSERT INTO people SELECT n, 'Zoë ' || n FROM generate_series(1, 10000) AS g (n)")
         server.psql("CREATE VIEW segments.some AS SELECT id FROM people WHERE id <= 1051")
-        tally.same("rows over S3", server.psql("SELECT count(*), max(name) FROM people"), "10000|Zoë 9999")
-        tally.same("a view over S3", server.psql("SELECT count(*) FROM segments.some"), "1051")
-        tally.same("read beside the writer", query(data, "SELECT count(*) AS n FROM segments.some"), [{"n": 1051}])
+        tally.same(f"rows over {scheme}", server.psql("SELECT count(*), max(name) FROM people"), "10000|Zoë 9999")
+        tally.same(f"a view over {scheme}", server.psql("SELECT count(*) FROM segments.some"), "1051")
+        tally.same(f"read beside the writer over {scheme}", query(data, "SELECT count(*) AS n FROM segments.some"), [{"n": 1051}])
         try:
             query(data, "INSERT INTO people VALUES (0, 'x')")
             refused = ""
         except AssertionError as e:
             refused = str(e)
-        tally.check("a second writer is told who writes", "55006" in refused and "serve" in refused, refused)
+        tally.check(f"a second writer is told who writes over {scheme}", "55006" in refused and "serve" in refused, refused)
         server.kill()
     start = time.perf_counter()
     while True:
@@ -93,8 +147,8 @@ def check(tally, data):
             if "55006" not in str(e) or time.perf_counter() - start > TAKEOVER:
                 raise
             time.sleep(1)
-    tally.same("after kill -9 and takeover", query(data, "SELECT count(*) AS n FROM people"), [{"n": 10001}])
-    print(f"  the lease was taken over {time.perf_counter() - start:.1f} s after kill -9")
+    tally.same(f"after kill -9 and takeover over {scheme}", query(data, "SELECT count(*) AS n FROM people"), [{"n": 10001}])
+    print(f"  the lease over {scheme} was taken over {time.perf_counter() - start:.1f} s after kill -9")
 
 
 if __name__ == "__main__":
