@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::objects::{Change, ObjectId, Objects};
+use crate::objects::role::POSTGRES;
+use crate::objects::{AccessDef, Change, ObjectId, Objects};
 use crate::table::{Append, TableState, Written};
 use crate::warehouse::{Snapshot, Staged, Warehouse};
 
@@ -14,6 +15,8 @@ pub struct Transaction {
     base: Arc<Snapshot>,
     objects: Arc<Objects>,
     staged: Staged,
+    /// Who owns what it makes.
+    owner: ObjectId,
 }
 
 /// How far a transaction had come, to return to if a statement in it fails.
@@ -28,7 +31,7 @@ impl Transaction {
     pub async fn begin(warehouse: &Arc<Warehouse>) -> Result<Self> {
         let base = warehouse.snapshot().await?;
         let objects = Arc::new(base.objects.clone());
-        Ok(Self { warehouse: Arc::clone(warehouse), base, objects, staged: Staged::default() })
+        Ok(Self { warehouse: Arc::clone(warehouse), base, objects, staged: Staged::default(), owner: POSTGRES })
     }
 
     /// The catalog as this transaction sees it.
@@ -61,10 +64,28 @@ impl Transaction {
         }
     }
 
+    /// Says whose objects are those that are made from now on.
+    pub fn set_owner(&mut self, role: ObjectId) {
+        self.owner = role;
+    }
+
     /// Stages a change of the catalog; it is checked against what this transaction sees.
     pub fn change(&mut self, change: Change) -> Result<()> {
-        self.objects = Arc::new(self.objects.apply(std::slice::from_ref(&change))?);
-        self.staged.changes.push(change);
+        self.change_together(vec![change])
+    }
+
+    /// Stages changes of which none could be without the others.
+    pub fn change_together(&mut self, mut changes: Vec<Change>) -> Result<()> {
+        let made = changes.iter().filter(|change| {
+            matches!(change, Change::PutSchema(_) | Change::PutTable(_) | Change::PutView(_))
+                && self.objects.definition(change.id()).is_none()
+        });
+        let owned: Vec<_> = made.map(|change| Change::PutAccess(AccessDef::owned(change.id(), self.owner))).collect();
+        if self.owner != POSTGRES {
+            changes.extend(owned);
+        }
+        self.objects = Arc::new(self.objects.apply(&changes)?);
+        self.staged.changes.extend(changes);
         Ok(())
     }
 

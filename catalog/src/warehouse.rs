@@ -222,6 +222,11 @@ impl Warehouse {
         self.next_id.fetch_add(1, Ordering::AcqRel)
     }
 
+    /// The newest catalog that this process knows of, without asking the store.
+    pub fn newest(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.newest.read())
+    }
+
     /// A table's files as of `snapshot`.
     pub async fn table(&self, snapshot: &Snapshot, id: ObjectId) -> Result<Arc<TableState>> {
         let def = snapshot.objects.table(id).ok_or_else(|| Error::Internal(format!("no table with id {id}")))?;
@@ -406,7 +411,8 @@ fn check_unmoved(base: &Snapshot, current: &Snapshot, staged: &Staged) -> Result
     }
     for change in &staged.changes {
         let id = change.id();
-        if base.objects.definition(id) != current.objects.definition(id) {
+        let same_access = base.objects.access(id) == current.objects.access(id);
+        if base.objects.definition(id) != current.objects.definition(id) || !same_access {
             return Err(concurrent("an object that was altered or dropped"));
         }
         if let Change::PutView(view) = change {

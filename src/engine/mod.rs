@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use catalog::lease::HolderInfo;
-use catalog::objects::{ObjectId, TableDef};
+use catalog::objects::{ObjectId, RoleDef, TableDef};
 use catalog::store::StoreOptions;
 use catalog::table::{Progress, Written};
 use catalog::{View, Warehouse};
@@ -165,6 +165,11 @@ impl Engine {
         }
         let pid = self.next_session.fetch_add(1, Ordering::Relaxed);
         Session::new(Arc::clone(self), user, pid)
+    }
+
+    /// The role of that name as it is now; `None` if there is none.
+    pub(crate) async fn role(&self, name: &str) -> Result<Option<Arc<RoleDef>>> {
+        Ok(self.warehouse.snapshot().await?.objects.role(name).cloned())
     }
 
     /// The warehouse.

@@ -11,6 +11,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::access::AccessDef;
+use super::role::RoleDef;
+
 /// Stable number of an object, never given twice in a warehouse.
 pub type ObjectId = u32;
 
@@ -108,6 +111,12 @@ pub enum Change {
     PutView(ViewDef),
     /// Drops a view.
     DropView(ObjectId),
+    /// Creates or alters a role.
+    PutRole(RoleDef),
+    /// Drops a role, which must own nothing, hold no privilege and have no members then.
+    DropRole(ObjectId),
+    /// Sets owner and access control lists of a schema, table, view or the database. It goes with its object.
+    PutAccess(AccessDef),
 }
 
 impl Change {
@@ -117,7 +126,9 @@ impl Change {
             Self::PutSchema(schema) => schema.id,
             Self::PutTable(table) => table.id,
             Self::PutView(view) => view.id,
-            Self::DropSchema(id) | Self::DropTable(id) | Self::DropView(id) => *id,
+            Self::PutRole(role) => role.id,
+            Self::PutAccess(access) => access.id,
+            Self::DropSchema(id) | Self::DropTable(id) | Self::DropView(id) | Self::DropRole(id) => *id,
         }
     }
 }
@@ -131,6 +142,8 @@ pub enum Definition {
     Table(Arc<TableDef>),
     /// A view.
     View(Arc<ViewDef>),
+    /// A role.
+    Role(Arc<RoleDef>),
 }
 
 /// What a name in a query can stand for.

@@ -1,9 +1,11 @@
-//! What a warehouse's catalog holds at one position of its log: schemas, tables and views.
+//! What a warehouse's catalog holds at one position of its log: schemas, tables, views, roles, and who may do what.
 //!
 //! An [`Objects`] never changes; applying [`Change`]s gives the next one, which shares with it what stayed the same.
 
+pub mod access;
 mod check;
 mod def;
+pub mod role;
 mod snapshot;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +13,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use access::{AccessDef, AclItem, Privileges};
 pub use def::{Change, ColumnDef, Definition, ObjectId, Relation, SchemaDef, TableDef, ViewDef};
+pub use role::{Membership, RoleDef, Validity};
 
 use self::check::Dropped;
 use self::snapshot::Snapshot;
@@ -21,7 +25,7 @@ use crate::error::{Error, Result};
 pub const FIRST_USER_ID: ObjectId = 16384;
 
 /// Ids of the schemas that a new warehouse has.
-const PUBLIC_ID: ObjectId = 2200;
+pub(crate) const PUBLIC_ID: ObjectId = 2200;
 const SEGMENTS_ID: ObjectId = 2201;
 
 /// The whole catalog at one log position. Immutable, cheap to clone. The default is that of a new warehouse: empty
@@ -36,6 +40,8 @@ pub struct Objects {
     schemas: Arc<BTreeMap<ObjectId, Arc<SchemaDef>>>,
     tables: Arc<BTreeMap<ObjectId, Arc<TableDef>>>,
     views: Arc<BTreeMap<ObjectId, Arc<ViewDef>>>,
+    roles: Arc<role::Roles>,
+    access: Arc<access::Access>,
     /// Schema name, relation name, relation. Has every schema, also an empty one.
     names: Arc<BTreeMap<String, BTreeMap<String, Relation>>>,
     /// The Delta version of each table that has one.
@@ -58,6 +64,8 @@ impl Default for Objects {
             schemas: Arc::new(schemas.into_iter().map(|s| (s.id, Arc::new(s))).collect()),
             tables: Arc::default(),
             views: Arc::default(),
+            roles: Arc::new(role::built_in().into_iter().map(|r| (r.id, r)).collect()),
+            access: Arc::new(access::built_in().into_iter().map(|a| (a.id, a)).collect()),
             table_versions: Arc::default(),
             used_paths: Arc::default(),
         }
@@ -75,7 +83,8 @@ impl Objects {
         let schema = || self.schemas.get(&id).cloned().map(Definition::Schema);
         let table = || self.tables.get(&id).cloned().map(Definition::Table);
         let view = || self.views.get(&id).cloned().map(Definition::View);
-        schema().or_else(table).or_else(view)
+        let role = || self.roles.get(&id).cloned().map(Definition::Role);
+        schema().or_else(table).or_else(view).or_else(role)
     }
 
     /// The table with that id.
@@ -157,6 +166,8 @@ impl Objects {
         }
         next.names = Arc::new(next.check_names(&dropped)?);
         next.check_views(&dropped)?;
+        next.check_roles()?;
+        next.check_access()?;
         Ok(next)
     }
 
@@ -213,16 +224,34 @@ impl Objects {
             }
             Change::DropSchema(id) => {
                 let old = Arc::make_mut(&mut self.schemas).remove(id).ok_or_else(|| unknown("schema", *id))?;
+                Arc::make_mut(&mut self.access).remove(id);
                 dropped.insert(*id, format!("schema {}", old.name));
             }
             Change::DropTable(id) => {
                 let old = Arc::make_mut(&mut self.tables).remove(id).ok_or_else(|| unknown("table", *id))?;
                 Arc::make_mut(&mut self.table_versions).remove(id);
+                Arc::make_mut(&mut self.access).remove(id);
                 dropped.insert(*id, format!("table {}", old.name));
             }
             Change::DropView(id) => {
                 let old = Arc::make_mut(&mut self.views).remove(id).ok_or_else(|| unknown("view", *id))?;
+                Arc::make_mut(&mut self.access).remove(id);
                 dropped.insert(*id, format!("view {}", old.name));
+            }
+            Change::PutRole(role) => {
+                if !self.roles.contains_key(&role.id) {
+                    self.claim(role.id, &role.name)?;
+                }
+                Arc::make_mut(&mut self.roles).insert(role.id, Arc::new(role.clone()));
+            }
+            Change::DropRole(id) => {
+                let old = Arc::make_mut(&mut self.roles).remove(id).ok_or_else(|| unknown("role", *id))?;
+                if role::is_built_in(*id) {
+                    return Err(Error::Invalid(format!("the role \"{}\" is built in", old.name)));
+                }
+            }
+            Change::PutAccess(access) => {
+                Arc::make_mut(&mut self.access).insert(access.id, Arc::new(access.clone()));
             }
         }
         Ok(())

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::check::{self, Dropped};
-use super::{FIRST_USER_ID, ObjectId, Objects, SchemaDef, TableDef, ViewDef};
+use super::{
+    AccessDef, FIRST_USER_ID, ObjectId, Objects, RoleDef, SchemaDef, TableDef, ViewDef, access, role,
+};
 use crate::error::{Error, Result};
 
 #[derive(Serialize, Deserialize)]
@@ -17,6 +19,11 @@ pub(super) struct Snapshot {
     schemas: Vec<Arc<SchemaDef>>,
     tables: Vec<Arc<TableDef>>,
     views: Vec<Arc<ViewDef>>,
+    /// Checkpoints from before there were roles have none, and mean what a new warehouse has.
+    #[serde(default = "role::built_in")]
+    roles: Vec<Arc<RoleDef>>,
+    #[serde(default = "access::built_in")]
+    access: Vec<Arc<AccessDef>>,
     table_versions: BTreeMap<ObjectId, i64>,
     used_paths: BTreeSet<String>,
 }
@@ -29,6 +36,8 @@ impl From<Objects> for Snapshot {
             schemas: objects.schemas().cloned().collect(),
             tables: objects.tables().cloned().collect(),
             views: objects.views().cloned().collect(),
+            roles: objects.roles().cloned().collect(),
+            access: objects.accesses().cloned().collect(),
             table_versions: (*objects.table_versions).clone(),
             used_paths: (*objects.used_paths).clone(),
         }
@@ -40,8 +49,10 @@ impl TryFrom<Snapshot> for Objects {
 
     /// Holds a checkpoint to the rules that every change is held to.
     fn try_from(snapshot: Snapshot) -> Result<Self> {
-        let Snapshot { position, next_id, schemas, tables, views, table_versions, used_paths } = snapshot;
+        let Snapshot { position, next_id, schemas, tables, views, roles, access, table_versions, used_paths } =
+            snapshot;
         let ids = schemas.iter().map(|s| s.id).chain(tables.iter().map(|t| t.id)).chain(views.iter().map(|v| v.id));
+        let ids = ids.chain(roles.iter().map(|r| r.id));
         let mut seen = BTreeSet::new();
         for id in ids {
             if !seen.insert(id) || id >= next_id.max(FIRST_USER_ID) {
@@ -60,12 +71,16 @@ impl TryFrom<Snapshot> for Objects {
             schemas: Arc::new(schemas.into_iter().map(|s| (s.id, s)).collect()),
             tables: Arc::new(tables.into_iter().map(|t| (t.id, t)).collect()),
             views: Arc::new(views.into_iter().map(|v| (v.id, v)).collect()),
+            roles: Arc::new(roles.into_iter().map(|r| (r.id, r)).collect()),
+            access: Arc::new(access.into_iter().map(|a| (a.id, a)).collect()),
             names: Arc::default(),
             table_versions: Arc::default(),
             used_paths: Arc::new(used_paths),
         };
         objects.names = Arc::new(objects.check_names(&Dropped::new())?);
         objects.check_views(&Dropped::new())?;
+        objects.check_roles()?;
+        objects.check_access()?;
         objects.with_table_versions(table_versions)
     }
 }

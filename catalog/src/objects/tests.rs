@@ -176,3 +176,89 @@ fn stored_and_read_again() {
     // A field from a newer release is not dropped in silence.
     assert!(serde_json::from_str::<Objects>(&text.replacen("\"sql\"", "\"policy\":1,\"sql\"", 1)).is_err());
 }
+
+/// `sample` with role ana (16387), who owns view a and may read column k of t.
+fn with_ana() -> Objects {
+    let read = AclItem {
+        grantee: 16387,
+        grantor: role::POSTGRES,
+        privileges: Privileges::SELECT,
+        grantable: Privileges::NONE,
+    };
+    sample()
+        .apply(&[
+            Change::PutRole(RoleDef { login: true, ..RoleDef::new(16387, "ana") }),
+            Change::PutAccess(AccessDef::owned(16385, 16387)),
+            Change::PutAccess(AccessDef {
+                columns: BTreeMap::from([("k".to_owned(), vec![read])]),
+                ..AccessDef::owned(16384, role::POSTGRES)
+            }),
+        ])
+        .unwrap()
+}
+
+#[test]
+fn a_new_warehouse_has_one_superuser_and_the_predefined_roles() {
+    let fresh = Objects::default();
+    assert_eq!(fresh.roles().filter(|r| r.superuser).map(|r| r.name.as_str()).collect::<Vec<_>>(), ["postgres"]);
+    assert_eq!(fresh.role("pg_read_all_data").unwrap().id, 6181);
+    assert_eq!(fresh.memberships().filter(|(member, _)| member.name == "pg_monitor").count(), 2);
+    assert_eq!((fresh.owner(PUBLIC_ID), fresh.owner(SEGMENTS_ID)), (role::DATABASE_OWNER, role::POSTGRES));
+}
+
+#[test]
+fn a_role_that_owns_or_may_something_stays() {
+    let objects = with_ana();
+    assert_eq!((objects.owner(16385), objects.owner(16386)), (16387, role::POSTGRES));
+    assert!(matches!(objects.definition(16387), Some(Definition::Role(_))));
+    let drop = Change::DropRole(16387);
+    assert!(matches!(objects.apply(std::slice::from_ref(&drop)), Err(Error::NotFound { kind: "role", .. })));
+    // What is known of who may do what goes with its object.
+    let alone = [Change::DropView(16386), Change::DropView(16385), Change::DropTable(16384), drop];
+    let without = objects.apply(&alone).unwrap();
+    assert_eq!((without.role("ana"), without.accesses().count()), (None, 1));
+    assert!(objects.apply(&[Change::DropRole(role::MONITOR)]).is_err());
+}
+
+#[test]
+fn names_of_roles_are_unique_and_what_is_granted_is_there() {
+    let objects = with_ana();
+    let again = Change::PutRole(RoleDef::new(16388, "ana"));
+    assert!(matches!(objects.apply(&[again]), Err(Error::AlreadyExists { kind: "role", .. })));
+    let stranger = Membership { role: 99, grantor: role::POSTGRES, admin: false };
+    let member = Change::PutRole(RoleDef { member_of: vec![stranger], ..RoleDef::new(16388, "bo") });
+    assert!(matches!(objects.apply(&[member]), Err(Error::NotFound { kind: "role", .. })));
+    let nowhere = Change::PutAccess(AccessDef::owned(99, role::POSTGRES));
+    assert!(matches!(objects.apply(&[nowhere]), Err(Error::NotFound { kind: "object", .. })));
+    let columns = BTreeMap::from([("no".to_owned(), vec![])]);
+    let column = Change::PutAccess(AccessDef { columns, ..AccessDef::owned(16384, role::POSTGRES) });
+    assert!(matches!(objects.apply(&[column]), Err(Error::NotFound { kind: "column", .. })));
+}
+
+#[test]
+fn roles_are_stored_and_an_older_checkpoint_has_those_of_a_new_warehouse() {
+    let objects = with_ana();
+    let text = serde_json::to_string(&objects).unwrap();
+    let back: Objects = serde_json::from_str(&text).unwrap();
+    assert_eq!(serde_json::to_string(&back).unwrap(), text);
+    assert_eq!(back.access(16384), objects.access(16384));
+
+    let mut older: serde_json::Value = serde_json::to_value(sample()).unwrap();
+    let fields = older.as_object_mut().unwrap();
+    assert!(fields.remove("roles").is_some() && fields.remove("access").is_some());
+    let back: Objects = serde_json::from_value(older).unwrap();
+    assert!(back.role("postgres").unwrap().superuser);
+    assert_eq!(back.owner(16384), role::POSTGRES);
+    assert!(back.access(PUBLIC_ID).acl.is_some());
+}
+
+#[test]
+fn privileges_are_written_as_postgresql_writes_them() {
+    let some = Privileges::SELECT.union(Privileges::UPDATE).union(Privileges::INSERT);
+    assert_eq!(some.letters(Privileges::SELECT), "ar*w");
+    assert_eq!(Privileges::from_letters("rwa"), Some(some));
+    assert_eq!(Privileges::from_letters("rq"), None);
+    assert_eq!(some.each().map(Privileges::word).collect::<Vec<_>>(), ["INSERT", "SELECT", "UPDATE"]);
+    assert_eq!(Privileges::OF_TABLE.letters(Privileges::NONE), "arwdDxt");
+    assert_eq!(Privileges::OF_DATABASE.letters(Privileges::NONE), "CTc");
+}
