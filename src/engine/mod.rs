@@ -168,7 +168,7 @@ impl Engine {
     }
 
     /// The role of that name as it is now; `None` if there is none.
-    pub(crate) async fn role(&self, name: &str) -> Result<Option<Arc<RoleDef>>> {
+    pub async fn role(&self, name: &str) -> Result<Option<Arc<RoleDef>>> {
         Ok(self.warehouse.snapshot().await?.objects.role(name).cloned())
     }
 

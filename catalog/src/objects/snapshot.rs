@@ -6,9 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::check::{self, Dropped};
-use super::{
-    AccessDef, FIRST_USER_ID, ObjectId, Objects, RoleDef, SchemaDef, TableDef, ViewDef, access, role,
-};
+use super::{AccessDef, FIRST_USER_ID, ObjectId, Objects, RoleDef, SchemaDef, TableDef, ViewDef, access, role};
 use crate::error::{Error, Result};
 
 #[derive(Serialize, Deserialize)]
