@@ -92,6 +92,18 @@ pub enum Error {
         /// The store's own error.
         source: object_store::Error,
     },
+    /// A file or object outside of the warehouse can't be read or written.
+    #[error("could not open file \"{name}\" for {purpose}: {cause}")]
+    File {
+        /// Its path or URL.
+        name: String,
+        /// `reading` or `writing`.
+        purpose: &'static str,
+        /// What the system or the store said.
+        cause: String,
+        /// The kind of fault, where it is a known one.
+        kind: io::ErrorKind,
+    },
     /// A stored object isn't what was written there.
     #[error("{object} is damaged: {message}")]
     Corrupt {
@@ -127,6 +139,24 @@ impl Error {
     pub fn io(context: impl Into<String>, source: io::Error) -> Self {
         let context = context.into();
         if is_disk_full(&source) { Self::DiskFull(context) } else { Self::Io { context, source } }
+    }
+
+    /// A file outside of the warehouse that can't be read or written; a full disk becomes [`Error::DiskFull`].
+    pub fn file(name: &str, purpose: &'static str, source: &io::Error) -> Self {
+        if is_disk_full(source) {
+            return Self::DiskFull(format!("could not write to file \"{name}\""));
+        }
+        let cause = match source.kind() {
+            // As the system words them, wherever the fault was met.
+            io::ErrorKind::NotFound => "No such file or directory".to_owned(),
+            io::ErrorKind::PermissionDenied => "Permission denied".to_owned(),
+            io::ErrorKind::IsADirectory => "Is a directory".to_owned(),
+            _ => {
+                let text = source.to_string();
+                text.split(" (os error ").next().unwrap_or(&text).to_owned()
+            }
+        };
+        Self::File { name: name.to_owned(), purpose, cause, kind: source.kind() }
     }
 
     /// A stored object that isn't what was written there.

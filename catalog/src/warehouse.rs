@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::lease::{HolderInfo, Lease};
 use crate::log::{Entry, Log, TableCommit};
 use crate::objects::{Change, ObjectId, Objects, TableDef};
-use crate::store::{Store, StoreOptions, probe_conditional_put};
+use crate::store::{Location, Store, StoreOptions, probe_conditional_put};
 use crate::table::{self, Append, LakeTable, Layout, Progress, TableState, Written};
 
 /// The name under which plans know the warehouse's store; every engine registers its own store there.
@@ -59,6 +59,7 @@ pub struct Snapshot {
 /// An open warehouse.
 pub struct Warehouse {
     store: Store,
+    store_options: StoreOptions,
     log: Log,
     bucket: Arc<ScalarUDF>,
     holder: HolderInfo,
@@ -117,6 +118,7 @@ impl Warehouse {
         let committer = Committer { behind: last, ..Committer::default() };
         Ok(Arc::new(Self {
             store,
+            store_options: options.store,
             log,
             bucket: options.bucket,
             holder: options.holder,
@@ -127,6 +129,11 @@ impl Warehouse {
             tables: Mutex::default(),
             ingested: Mutex::default(),
         }))
+    }
+
+    /// A place outside of the warehouse, reached with the settings that the warehouse's own store has.
+    pub fn files_at(&self, text: &str) -> Result<Location> {
+        Location::open(text, &self.store_options)
     }
 
     /// Makes the store known to plans that run in `runtime`.

@@ -1,6 +1,8 @@
 //! What the catalog reports, with PostgreSQL's codes.
 
-use super::engine::{disk_full, io, store, translate};
+use std::io;
+
+use super::engine::{disk_full, io as system, store, translate};
 use super::{Error, SqlState, sentence};
 
 impl From<catalog::Error> for Error {
@@ -43,7 +45,15 @@ pub(super) fn storage(error: &catalog::Error) -> Error {
         Catalog::Unsupported(_) => with(SqlState::FEATURE_NOT_SUPPORTED),
         Catalog::DiskFull(context) => disk_full(format!("{context}: no space left on the device")),
         Catalog::Store { source, .. } => with(store(&source.to_string()).sqlstate),
-        Catalog::Io { source, .. } => with(io(source).sqlstate),
+        Catalog::File { name, kind: io::ErrorKind::IsADirectory, .. } => {
+            Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{name}\" is a directory"))
+        }
+        Catalog::File { kind, .. } => with(match kind {
+            io::ErrorKind::NotFound => SqlState::UNDEFINED_FILE,
+            io::ErrorKind::PermissionDenied => SqlState::INSUFFICIENT_PRIVILEGE,
+            _ => SqlState::IO_ERROR,
+        }),
+        Catalog::Io { source, .. } => with(system(source).sqlstate),
         Catalog::Internal(text) => Error::internal(sentence(text)),
         Catalog::DataFusion(inner) => translate(inner),
     }

@@ -2,6 +2,7 @@
 
 mod cloud;
 mod local;
+mod location;
 mod probe;
 mod upload;
 
@@ -18,6 +19,7 @@ use url::Url;
 
 pub use local::DurableLocal;
 pub(crate) use local::sync_folder;
+pub use location::{Location, Object, Upload};
 pub use probe::probe_conditional_put;
 
 use crate::error::{Error, Result};
