@@ -16,6 +16,7 @@
 pub mod error;
 pub mod lease;
 pub mod log;
+pub mod maintain;
 pub mod objects;
 pub mod store;
 pub mod table;

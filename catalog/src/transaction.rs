@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use deltalake_core::kernel::Add;
+
 use crate::error::{Error, Result};
 use crate::objects::role::POSTGRES;
 use crate::objects::{AccessDef, Change, ObjectId, Objects};
-use crate::table::{Append, TableState, Written};
+use crate::table::{Append, DataFile, TableState, Written};
 use crate::warehouse::{Snapshot, Staged, Warehouse};
 
 /// Reads one snapshot of the warehouse plus its own staged changes. Dropped without commit, it leaves nothing but
@@ -99,8 +101,22 @@ impl Transaction {
     ) {
         let staged = self.staged.appends.entry(table).or_default();
         staged.append.adds.extend(written.adds);
+        staged.append.holds.extend(written.hold);
         staged.append.transactions.extend(transactions);
         staged.checked_at = staged.checked_at.or(checked_at);
+    }
+
+    /// Stages files that take the place of others with the same rows.
+    pub(crate) fn rewrite(&mut self, table: ObjectId, removes: Vec<Arc<DataFile>>, written: Written) {
+        let rewrite = self.staged.rewrites.entry(table).or_default();
+        rewrite.removes.extend(removes);
+        rewrite.adds.extend(written.adds);
+        rewrite.holds.extend(written.hold);
+    }
+
+    /// The snapshot it works on.
+    pub(crate) fn base(&self) -> &Arc<Snapshot> {
+        &self.base
     }
 
     /// An id for an object that this transaction makes.
@@ -124,27 +140,29 @@ impl Transaction {
         if self.staged.is_empty() {
             return Ok(());
         }
-        let files = self.staged.appends.clone();
+        let files = self.staged.files();
         let objects = Arc::clone(&self.objects);
         let outcome = self.warehouse.commit(self.base, self.staged).await;
-        // A conflict is certain not to be committed. After any other error it may be, so the files stay.
-        if matches!(outcome, Err(Error::Conflict(_) | Error::LeaseHeld { .. } | Error::AlreadyExists { .. })) {
-            discard(&self.warehouse, &objects, files.into_iter().map(|(id, staged)| (id, staged.append))).await;
+        // What a conflict or the lack of a lease refuses is certain not to be committed. After any other error it may be, so the files stay.
+        if matches!(
+            outcome,
+            Err(Error::Conflict(_) | Error::LeaseHeld { .. } | Error::LeaseLost | Error::AlreadyExists { .. })
+        ) {
+            discard(&self.warehouse, &objects, files).await;
         }
         outcome.map(|_| ())
     }
 
     /// Gives up, removing files already written.
     pub async fn rollback(self) {
-        let appends = self.staged.appends.into_iter().map(|(id, staged)| (id, staged.append));
-        discard(&self.warehouse, &self.objects, appends).await;
+        discard(&self.warehouse, &self.objects, self.staged.files()).await;
     }
 }
 
-async fn discard(warehouse: &Warehouse, objects: &Objects, appends: impl Iterator<Item = (ObjectId, Append)>) {
-    for (id, append) in appends {
+async fn discard(warehouse: &Warehouse, objects: &Objects, files: Vec<(ObjectId, Vec<Add>)>) {
+    for (id, adds) in files {
         if let Some(def) = objects.table(id) {
-            warehouse.discard(def, &Written { adds: append.adds, rows: 0 }).await;
+            warehouse.discard(def, &Written { adds, ..Written::default() }).await;
         }
     }
 }
@@ -201,7 +219,7 @@ impl View {
     /// Only these files, as a table: how rows just written are checked before they are staged.
     pub fn only(&self, id: ObjectId, written: &Written) -> Result<Arc<TableState>> {
         let def = self.objects.table(id).ok_or_else(|| Error::Internal(format!("no table with id {id}")))?;
-        let append = Append { adds: written.adds.clone(), transactions: Vec::new() };
+        let append = Append { adds: written.adds.clone(), ..Append::default() };
         Ok(Arc::new(TableState::empty(Arc::clone(def), -1)?.with_added(&append, -1)?))
     }
 }

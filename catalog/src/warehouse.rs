@@ -5,9 +5,9 @@
 //! run one after the other; the lease keeps other processes from committing at all, and the log's put-if-absent
 //! keeps a process whose lease ran out from doing harm.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 
 use chrono::Utc;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -16,6 +16,7 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::physical_plan::ExecutionPlan;
+use deltalake_core::kernel::Add;
 use parking_lot::{Mutex, RwLock};
 
 use crate::error::{Error, Result};
@@ -23,7 +24,7 @@ use crate::lease::{HolderInfo, Lease};
 use crate::log::{Entry, Log, TableCommit};
 use crate::objects::{Change, ObjectId, Objects, TableDef};
 use crate::store::{Location, Store, StoreOptions, probe_conditional_put};
-use crate::table::{self, Append, LakeTable, Layout, Progress, TableState, Written};
+use crate::table::{self, Append, LakeTable, Layout, Progress, Rewrite, RunningWrites, TableState, Written};
 
 /// The name under which plans know the warehouse's store; every engine registers its own store there.
 pub const STORE_URL: &str = "audience://warehouse";
@@ -58,12 +59,20 @@ pub struct Snapshot {
 
 /// An open warehouse.
 pub struct Warehouse {
-    store: Store,
+    pub(crate) store: Store,
     store_options: StoreOptions,
-    log: Log,
+    pub(crate) log: Log,
     bucket: Arc<ScalarUDF>,
     holder: HolderInfo,
     newest: RwLock<Arc<Snapshot>>,
+    /// Every snapshot that somebody may still read.
+    live: Mutex<Vec<Weak<Snapshot>>>,
+    /// Writes of this process whose files are not committed yet.
+    pub(crate) running: RunningWrites,
+    /// Folders of dropped tables that were found empty.
+    pub(crate) emptied: Mutex<HashSet<String>>,
+    /// Held while a table is maintained: one at a time.
+    pub(crate) maintenance: tokio::sync::Mutex<()>,
     /// Object ids are handed out before the commit that makes them known.
     next_id: AtomicU32,
     /// Whether this process holds the lease: then nobody else moves the log and nothing need be asked of it.
@@ -96,11 +105,19 @@ pub(crate) struct StagedAppend {
 pub(crate) struct Staged {
     pub(crate) changes: Vec<Change>,
     pub(crate) appends: BTreeMap<ObjectId, StagedAppend>,
+    pub(crate) rewrites: BTreeMap<ObjectId, Rewrite>,
 }
 
 impl Staged {
     pub(crate) fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.appends.is_empty()
+        self.changes.is_empty() && self.appends.is_empty() && self.rewrites.is_empty()
+    }
+
+    /// The files it would add, by table.
+    pub(crate) fn files(&self) -> Vec<(ObjectId, Vec<Add>)> {
+        let appended = self.appends.iter().map(|(id, staged)| (*id, staged.append.adds.clone()));
+        let rewritten = self.rewrites.iter().map(|(id, rewrite)| (*id, rewrite.adds.clone()));
+        appended.chain(rewritten).collect()
     }
 }
 
@@ -116,13 +133,18 @@ impl Warehouse {
         let position = last.as_ref().map_or(objects.position, |entry| entry.id);
         let next_id = objects.next_id;
         let committer = Committer { behind: last, ..Committer::default() };
+        let newest = Arc::new(Snapshot { position, objects });
         Ok(Arc::new(Self {
             store,
             store_options: options.store,
             log,
             bucket: options.bucket,
             holder: options.holder,
-            newest: RwLock::new(Arc::new(Snapshot { position, objects })),
+            live: Mutex::new(vec![Arc::downgrade(&newest)]),
+            newest: RwLock::new(newest),
+            running: RunningWrites::default(),
+            emptied: Mutex::default(),
+            maintenance: tokio::sync::Mutex::default(),
             next_id: AtomicU32::new(next_id),
             writing: AtomicBool::new(false),
             commit: tokio::sync::Mutex::new(committer),
@@ -164,6 +186,10 @@ impl Warehouse {
     /// # Errors
     /// [`Error::LeaseHeld`] names the process that has it; a store without conditional puts is refused.
     pub async fn begin_writing(&self) -> Result<()> {
+        // Who has it is told of its loss by the commit; a statement that begins must not wait for those that commit.
+        if self.writing.load(Ordering::Acquire) {
+            return Ok(());
+        }
         self.ready(&mut *self.commit.lock().await).await
     }
 
@@ -201,6 +227,11 @@ impl Warehouse {
         self.catch_up(committer).await
     }
 
+    /// Makes sure that this process may commit, and that every commit before is known and in its tables' logs.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        self.ready(&mut *self.commit.lock().await).await
+    }
+
     /// Finishes what a crash or a failing store left half told to the Delta logs.
     async fn catch_up(&self, committer: &mut Committer) -> Result<()> {
         if let Some(entry) = committer.behind.take() {
@@ -216,12 +247,44 @@ impl Warehouse {
     async fn follow(&self, committer: &mut Committer) -> Result<()> {
         loop {
             let current = Arc::clone(&self.newest.read());
-            let Some(entry) = self.log.next_after(current.position).await? else { return Ok(()) };
+            let Some(entry) = self.log.next_after(current.position).await? else {
+                // Entries are removed oldest first: if ours is there, none behind it is missing.
+                if current.position == 0 || self.log.holds(current.position).await? {
+                    return Ok(());
+                }
+                let (objects, last) = self.log.load().await?;
+                self.next_id.fetch_max(objects.next_id, Ordering::AcqRel);
+                let position = last.as_ref().map_or(objects.position, |entry| entry.id);
+                self.publish(Snapshot { position, objects });
+                committer.behind = last;
+                return Ok(());
+            };
             let objects = current.objects.apply_entry(&entry)?;
             self.next_id.fetch_max(objects.next_id, Ordering::AcqRel);
-            *self.newest.write() = Arc::new(Snapshot { position: entry.id, objects });
+            self.publish(Snapshot { position: entry.id, objects });
             committer.behind = Some(entry);
         }
+    }
+
+    /// Makes a snapshot the newest.
+    fn publish(&self, snapshot: Snapshot) -> Arc<Snapshot> {
+        let snapshot = Arc::new(snapshot);
+        let mut live = self.live.lock();
+        // Looked through only when it has doubled, so that a commit costs the same however many there are.
+        if live.len() == live.capacity() {
+            live.retain(|snapshot| snapshot.strong_count() > 0);
+            let room = live.len().max(16);
+            live.reserve(room);
+        }
+        live.push(Arc::downgrade(&snapshot));
+        drop(live);
+        *self.newest.write() = Arc::clone(&snapshot);
+        snapshot
+    }
+
+    /// The snapshots that somebody in this process still reads, the newest among them.
+    pub(crate) fn live(&self) -> Vec<Arc<Snapshot>> {
+        self.live.lock().iter().filter_map(Weak::upgrade).collect()
     }
 
     /// An object id that no object has had.
@@ -283,7 +346,8 @@ impl Warehouse {
         progress: Option<Progress>,
     ) -> Result<Written> {
         let layout = Layout::of(table)?;
-        table::write(table, &layout, Arc::clone(&self.store.root), &self.bucket, plan, task, progress).await
+        let store = Arc::clone(&self.store.root);
+        table::write(table, &layout, store, &self.running, &self.bucket, plan, task, progress).await
     }
 
     /// Removes files that were written and will not be committed.
@@ -339,18 +403,29 @@ impl Warehouse {
             let append = appends.remove(&def.id).unwrap_or_default().append;
             let layout = Layout::of(def)?;
             let first = table::creation(def, &layout, at)?;
-            let actions = table::commit(first, &append, "CREATE TABLE", id, at)?;
+            let cut = layout.partition_column().map(|(name, _)| name);
+            let actions = table::commit(first, &append, &Rewrite::default(), cut, "CREATE TABLE", id, at)?;
             tables.push(TableCommit { table: def.id, path: def.path.clone(), version: 0, actions });
             states.push((def.id, TableState::empty(Arc::clone(def), 0)?.with_added(&append, 0)?, append));
         }
-        for (table, StagedAppend { append, .. }) in appends {
+        let mut rewrites = staged.rewrites.clone();
+        let touched: BTreeSet<ObjectId> = appends.keys().chain(rewrites.keys()).copied().collect();
+        for table in touched {
             // Dropped later in the same transaction: its files are nobody's.
             let Some(def) = applied.table(table) else { continue };
+            let StagedAppend { append, checked_at } = appends.remove(&table).unwrap_or_default();
+            let rewrite = rewrites.remove(&table).unwrap_or_default();
             let state = self.table_locked(&current, table, &mut committer).await?;
+            // Keys were found to be new among the rows of that version; where the files lie doesn't matter.
+            if checked_at.is_some_and(|version| state.data_version > version) {
+                return Err(concurrent(&format!("table \"{}\"", def.name)));
+            }
             let version = state.version + 1;
-            let actions = table::commit(Vec::new(), &append, "WRITE", id, at)?;
+            let operation = if append.adds.is_empty() { table::OPTIMIZE } else { "WRITE" };
+            let cut = state.layout.partition_column().map(|(name, _)| name);
+            let actions = table::commit(Vec::new(), &append, &rewrite, cut, operation, id, at)?;
             tables.push(TableCommit { table, path: def.path.clone(), version, actions });
-            states.push((table, state.with_added(&append, version)?, append));
+            states.push((table, state.with_rewritten(&rewrite, version)?.with_added(&append, version)?, append));
         }
 
         let epoch = committer.lease.as_ref().map_or(0, Lease::epoch);
@@ -369,8 +444,7 @@ impl Warehouse {
             drop(ingested);
             self.remember(table, Arc::new(state));
         }
-        let snapshot = Arc::new(Snapshot { position: id, objects });
-        *self.newest.write() = Arc::clone(&snapshot);
+        let snapshot = self.publish(Snapshot { position: id, objects });
         if let Err(e) = self.log.roll_forward(&entry).await {
             tracing::warn!(transaction = id, error = %e, "a commit is not yet in its tables' logs, it will be before the next one");
             committer.behind = Some(entry);
@@ -398,19 +472,16 @@ impl Warehouse {
     }
 }
 
+fn concurrent(what: &str) -> Error {
+    Error::Conflict(format!("could not serialize access: {what} was changed by a concurrent transaction"))
+}
+
 /// Whether everything `staged` relied on in `base` is still so in `current`.
 fn check_unmoved(base: &Snapshot, current: &Snapshot, staged: &Staged) -> Result<()> {
-    let concurrent = |what: &str| {
-        Error::Conflict(format!("could not serialize access: {what} was changed by a concurrent transaction"))
-    };
-    for (id, append) in &staged.appends {
+    for id in staged.appends.keys().chain(staged.rewrites.keys()) {
         let created_here = base.objects.table(*id).is_none();
-        if created_here {
-            continue;
-        }
-        let Some(def) = current.objects.table(*id) else { return Err(concurrent("a table that rows were added to")) };
-        if append.checked_at.is_some_and(|version| version != current.objects.table_version(*id)) {
-            return Err(concurrent(&format!("table \"{}\"", def.name)));
+        if !created_here && current.objects.table(*id).is_none() {
+            return Err(concurrent("a table that rows were added to"));
         }
     }
     if base.position == current.position {

@@ -3,6 +3,7 @@
 
 mod compute;
 mod interrupt;
+mod maintenance;
 mod names;
 mod operators;
 mod planner;
@@ -40,6 +41,8 @@ use parking_lot::Mutex;
 
 use self::compute::Compute;
 pub(crate) use self::interrupt::interruptible;
+pub use self::maintenance::MaintenanceOptions;
+pub(crate) use self::maintenance::Trigger;
 pub(crate) use self::planner::{Planner, named, parameters, same_columns};
 pub(crate) use self::relations::{DATABASE, Relations};
 pub(crate) use self::rewrite::cast;

@@ -275,8 +275,11 @@ async fn advance(connection: &mut Connection, name: &str, portal: &mut Portal, l
                 portal.state = State::Bound(values);
                 return Ok(wire.push(EmptyQueryResponse::new())?);
             };
-            // One transaction for all that comes before Sync, as PostgreSQL has it; in a block this does nothing.
-            session.begin_block();
+            // One transaction for all that comes before Sync, as PostgreSQL has it; in a block this does nothing. With
+            // Sync at hand already, a statement on its own is that transaction.
+            if !wire.sync_follows() {
+                session.begin_block();
+            }
             match wire.while_connected(session.execute(plan, values)).await?? {
                 Execution::Rows(rows) => {
                     if !plan.columns.as_ref().is_some_and(|described| same_row_type(described, &rows.schema)) {

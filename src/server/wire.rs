@@ -91,6 +91,11 @@ impl Wire {
         }
     }
 
+    /// Whether the client's next message has come and is Sync.
+    pub(super) fn sync_follows(&self) -> bool {
+        self.input.first() == Some(&b'S')
+    }
+
     /// The client's next message. None: `patience` ran out first. Once the server shuts down, only
     /// a client that is `busy`, in the middle of a series of messages, is waited for.
     pub(super) async fn frame(&mut self, patience: Option<Duration>, busy: bool) -> Result<Option<Frame>, End> {

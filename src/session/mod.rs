@@ -471,6 +471,11 @@ impl Session {
         Ok(())
     }
 
+    /// Gives up the snapshot of a statement that is its own transaction and has staged nothing.
+    pub(crate) fn leave_work(&mut self) {
+        self.work = None;
+    }
+
     /// The transaction that the running statement is part of.
     pub(crate) fn work(&mut self) -> Result<&mut Transaction> {
         self.work.as_mut().ok_or_else(|| Error::internal("a statement runs outside of a transaction"))

@@ -47,7 +47,7 @@ impl Rows {
     /// The command tag after `rows` rows.
     pub fn tag(&self, rows: u64) -> String {
         match self.command {
-            "EXPLAIN" | "SHOW" => self.command.to_owned(),
+            "EXPLAIN" | "SHOW" | "CALL" => self.command.to_owned(),
             command => format!("{command} {rows}"),
         }
     }

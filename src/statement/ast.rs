@@ -147,8 +147,19 @@ pub enum Kind {
     Release(String),
     /// ROLLBACK TO SAVEPOINT.
     RollbackTo(String),
+    /// CALL of a procedure.
+    Call(Call),
     /// DEALLOCATE of a statement prepared by the client's protocol; `None` is ALL.
     Deallocate(Option<String>),
+}
+
+/// CALL.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// The procedure's name.
+    pub procedure: QualifiedName,
+    /// The arguments in order, those by place before those by name (folded).
+    pub arguments: Vec<(Option<String>, Expr)>,
 }
 
 /// CREATE TABLE.

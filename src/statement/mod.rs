@@ -1,10 +1,12 @@
 //! Statements: one file for each family, from its syntax tree to what came of it.
 
 mod ast;
+mod call;
 mod comment;
 mod drop;
 mod explain;
 mod insert;
+mod maintain;
 mod parse;
 mod query;
 mod schema;
@@ -38,6 +40,7 @@ pub(crate) async fn describe(
             let (params, _) = Box::pin(describe(session, statement, declared)).await?;
             return Ok((params, Some(explain::columns())));
         }
+        Kind::Call(call) => (call::parameters(session, call, declared).await?, Some(call::columns(call)?)),
         Kind::Show(target) => return Ok((no_parameters(declared)?, Some(show::columns(session, target).await?))),
         _ => return Ok((no_parameters(declared)?, None)),
     };
@@ -85,6 +88,7 @@ pub(crate) async fn run(
         Kind::Reset(target) => setting::reset(session, target),
         Kind::Discard(target) => setting::discard(session, *target),
         Kind::Show(target) => show::run(session, target, running).await,
+        Kind::Call(procedure) => call::run(session, procedure, prepared, params, running).await,
         Kind::Deallocate(name) => {
             session.deallocate(name.clone());
             Ok(Execution::done(if name.is_some() { "DEALLOCATE" } else { "DEALLOCATE ALL" }))
@@ -103,7 +107,7 @@ pub(crate) async fn run(
 fn writes(kind: &Kind) -> bool {
     match kind {
         Kind::Insert(_) | Kind::CreateTable(_) | Kind::CreateView(_) | Kind::CreateSchema { .. } => true,
-        Kind::Drop { .. } | Kind::Comment { .. } => true,
+        Kind::Drop { .. } | Kind::Comment { .. } | Kind::Call(_) => true,
         Kind::Explain { analyze, statement, .. } => *analyze && writes(statement),
         _ => false,
     }
@@ -121,6 +125,7 @@ fn name(kind: &Kind) -> &'static str {
         Kind::Drop { object: ast::ObjectKind::View, .. } => "DROP VIEW",
         Kind::Drop { object: ast::ObjectKind::Schema, .. } => "DROP SCHEMA",
         Kind::Comment { .. } => "COMMENT",
+        Kind::Call(_) => "CALL",
         Kind::Explain { statement, .. } => name(statement),
         _ => "this statement",
     }

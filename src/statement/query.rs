@@ -1,5 +1,6 @@
 //! SELECT, VALUES, TABLE, WITH: planned against the session's snapshot and streamed.
 
+use catalog::View;
 use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::common::ParamValues;
 use datafusion::logical_expr::LogicalPlan;
@@ -48,8 +49,10 @@ pub(super) async fn run(
     let stream = session.engine().stream(physical, planner.state().task_ctx())?;
     // Dropped with the rows, whether they were read to the end or not.
     let end = running.ended().clone().drop_guard();
+    // As long as rows come, the files they come from must not be removed.
+    let read = planner.relations().view().clone();
     let stream = stream.map(move |batch| {
-        let _: &DropGuard = &end;
+        let _: (&DropGuard, &View) = (&end, &read);
         batch.map_err(Error::from)
     });
     Ok(Execution::Rows(Rows::new("SELECT", plan.columns, stream, running, session.failure_flag())))

@@ -7,6 +7,7 @@
 mod cancel;
 mod durability;
 mod lease;
+mod maintenance;
 mod memory;
 mod plans;
 mod process;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
     trials.extend(shutdown::trials());
     trials.extend(durability::trials());
     trials.extend(lease::trials());
+    trials.extend(maintenance::trials());
     trials.extend(tidy::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -27,6 +27,11 @@ impl Warehouse {
         Ok(Self { engine, folder })
     }
 
+    /// Where it is.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     /// Gives the lease back and removes the folder.
     pub async fn close(self) -> Outcome {
         self.engine.close().await?;
@@ -68,6 +73,11 @@ impl Served {
     /// A new connection as `postgres` to `audience`.
     pub async fn connect(&self) -> Outcome<Client> {
         connect(self.port).await
+    }
+
+    /// Where the warehouse is.
+    pub fn folder(&self) -> &std::path::Path {
+        self.warehouse.folder()
     }
 
     /// Stops the server gracefully and removes the warehouse.

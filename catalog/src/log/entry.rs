@@ -67,6 +67,7 @@ impl Objects {
         }
         let versions = entry.tables.iter().map(|commit| (commit.table, commit.version));
         let mut next = self.apply(&entry.changes)?.with_table_versions(versions)?;
+        next.note_dropped(self, &entry.changes, entry.at);
         next.position = entry.id;
         Ok(next)
     }

@@ -10,10 +10,11 @@ mod entry;
 mod format;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::future::{ready, try_join_all};
 use futures::stream::{self, StreamExt, TryStreamExt};
-use object_store::ObjectStoreExt;
 use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStoreExt};
 use serde::{Deserialize, Serialize};
 
 pub use entry::{Entry, TableCommit};
@@ -138,6 +139,32 @@ impl Log {
             Ok(_) => Ok(()),
             Err(e) => Err(Error::store(format!("cannot write {path}"), e)),
         }
+    }
+
+    /// Whether an entry is there.
+    pub async fn holds(&self, id: u64) -> Result<bool> {
+        self.store.exists(&entry_path(id)).await
+    }
+
+    /// Entries and checkpoints that were last written before `cutoff` and that nobody who opens the warehouse reads,
+    /// oldest first: all before the newest checkpoint but one, which is kept in case the newest is damaged.
+    pub(crate) async fn superseded(&self, cutoff: DateTime<Utc>) -> Result<Vec<ObjectMeta>> {
+        let list = |folder: Path| async move {
+            let listing = self.store.root.list(Some(&folder)).try_collect::<Vec<ObjectMeta>>();
+            listing.await.map_err(|e| Error::store(format!("cannot list {folder}"), e))
+        };
+        let checkpoints = list(checkpoint_folder()).await?;
+        let mut numbers: Vec<u64> = checkpoints.iter().filter_map(|object| number(&object.location)).collect();
+        numbers.sort_unstable();
+        let Some(&keep) = numbers.len().checked_sub(2).and_then(|at| numbers.get(at)) else { return Ok(Vec::new()) };
+        let mut superseded = Vec::new();
+        for mut objects in [list(log_folder()).await?, checkpoints] {
+            objects.retain(|object| number(&object.location).is_some_and(|number| number < keep));
+            objects.sort_by_key(|object| number(&object.location));
+            // None may be missing in the middle: one that is younger keeps those behind it.
+            superseded.extend(objects.into_iter().take_while(|object| object.last_modified < cutoff));
+        }
+        Ok(superseded)
     }
 
     async fn put_entry(&self, entry: &Entry) -> Result<()> {

@@ -11,6 +11,7 @@ mod snapshot;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use access::{AccessDef, AclItem, Privileges};
@@ -49,6 +50,8 @@ pub struct Objects {
     /// Folders of all tables there have ever been: files of a dropped table may still be read, and what a crash left
     /// behind in its folder must not turn up in another table.
     used_paths: Arc<BTreeSet<String>>,
+    /// Folders of dropped tables, and when those were dropped.
+    dropped: Arc<BTreeMap<String, DateTime<Utc>>>,
 }
 
 impl Default for Objects {
@@ -68,6 +71,7 @@ impl Default for Objects {
             access: Arc::new(access::built_in().into_iter().map(|a| (a.id, a)).collect()),
             table_versions: Arc::default(),
             used_paths: Arc::default(),
+            dropped: Arc::default(),
         }
     }
 }
@@ -148,6 +152,26 @@ impl Objects {
     /// Whether a folder belongs or has ever belonged to a table.
     pub fn is_path_used(&self, path: &str) -> bool {
         self.used_paths.contains(path)
+    }
+
+    /// Folders of dropped tables, and when those were dropped.
+    pub fn dropped(&self) -> impl Iterator<Item = (&String, &DateTime<Utc>)> {
+        self.dropped.iter()
+    }
+
+    /// Remembers the folders of the tables that `changes`, applied to `before`, dropped; they may have made them too.
+    pub(crate) fn note_dropped(&mut self, before: &Self, changes: &[Change], at: DateTime<Utc>) {
+        for change in changes {
+            let path = match change {
+                Change::PutTable(table) if self.table(table.id).is_none() => table.path.clone(),
+                Change::DropTable(id) => match before.table(*id) {
+                    Some(table) => table.path.clone(),
+                    None => continue,
+                },
+                _ => continue,
+            };
+            Arc::make_mut(&mut self.dropped).insert(path, at);
+        }
     }
 
     /// The catalog after `changes`, taken together: their order matters only where they name the same object.

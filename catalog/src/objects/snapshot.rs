@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::check::{self, Dropped};
@@ -24,6 +25,8 @@ pub(super) struct Snapshot {
     access: Vec<Arc<AccessDef>>,
     table_versions: BTreeMap<ObjectId, i64>,
     used_paths: BTreeSet<String>,
+    #[serde(default)]
+    dropped: BTreeMap<String, DateTime<Utc>>,
 }
 
 impl From<Objects> for Snapshot {
@@ -38,6 +41,7 @@ impl From<Objects> for Snapshot {
             access: objects.accesses().cloned().collect(),
             table_versions: (*objects.table_versions).clone(),
             used_paths: (*objects.used_paths).clone(),
+            dropped: (*objects.dropped).clone(),
         }
     }
 }
@@ -47,8 +51,18 @@ impl TryFrom<Snapshot> for Objects {
 
     /// Holds a checkpoint to the rules that every change is held to.
     fn try_from(snapshot: Snapshot) -> Result<Self> {
-        let Snapshot { position, next_id, schemas, tables, views, roles, access, table_versions, used_paths } =
-            snapshot;
+        let Snapshot {
+            position,
+            next_id,
+            schemas,
+            tables,
+            views,
+            roles,
+            access,
+            table_versions,
+            used_paths,
+            dropped,
+        } = snapshot;
         let ids = schemas.iter().map(|s| s.id).chain(tables.iter().map(|t| t.id)).chain(views.iter().map(|v| v.id));
         let ids = ids.chain(roles.iter().map(|r| r.id));
         let mut seen = BTreeSet::new();
@@ -74,6 +88,7 @@ impl TryFrom<Snapshot> for Objects {
             names: Arc::default(),
             table_versions: Arc::default(),
             used_paths: Arc::new(used_paths),
+            dropped: Arc::new(dropped),
         };
         objects.names = Arc::new(objects.check_names(&Dropped::new())?);
         objects.check_views(&Dropped::new())?;

@@ -3,14 +3,18 @@
 //! Writing is plain JSON under our own commit protocol (see the warehouse log); reading is delta-rs's log replay,
 //! which knows checkpoints and what foreign writers may have added. Protocol: reader 1, writer 2.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use datafusion::arrow::datatypes::SchemaRef;
 use deltalake_core::kernel::{Action, Add, Transaction};
 use deltalake_core::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use deltalake_core::protocol::checkpoints::create_checkpoint;
+use deltalake_core::table::config::TablePropertiesExt;
 use deltalake_core::{DeltaTable, DeltaTableError};
+use futures::TryStreamExt;
 use object_store::ObjectStore;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
@@ -19,9 +23,13 @@ use url::Url;
 
 use super::file::DataFile;
 use super::layout::Layout;
+use super::write::Hold;
 use crate::error::{Error, Result};
 use crate::objects::TableDef;
 use crate::types::PgType;
+
+/// The operation of a commit that rewrites files and changes no data.
+pub(crate) const OPTIMIZE: &str = "OPTIMIZE";
 
 /// Appends as one Delta commit: the files, and under which application transactions they were added.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +38,19 @@ pub struct Append {
     pub adds: Vec<Add>,
     /// `(application id, version)` pairs that make a retry recognisable.
     pub transactions: Vec<(String, i64)>,
+    /// Keeps the files from being taken for orphans until they are committed or given up.
+    pub(crate) holds: Vec<Hold>,
+}
+
+/// Files that take the place of others and hold the same rows.
+#[derive(Debug, Clone, Default)]
+pub struct Rewrite {
+    /// Files that go.
+    pub removes: Vec<Arc<DataFile>>,
+    /// Files that come; their actions say that no data changes.
+    pub adds: Vec<Add>,
+    /// As for [`Append`].
+    pub(crate) holds: Vec<Hold>,
 }
 
 /// The newline-separated actions of a table's first commit.
@@ -67,21 +88,27 @@ pub(crate) fn creation(table: &TableDef, layout: &Layout, at: DateTime<Utc>) -> 
     ])
 }
 
-/// The text of one commit file: `first` (a table's creation, or nothing), then what is appended.
+/// The text of one commit file: `first` (a table's creation, or nothing), then what is appended and rewritten.
+///
+/// `partition` is the table's partition column, if it has one.
 pub(crate) fn commit(
     first: Vec<Value>,
     append: &Append,
+    rewrite: &Rewrite,
+    partition: Option<&str>,
     operation: &str,
     entry: u64,
     at: DateTime<Utc>,
 ) -> Result<String> {
     let json = |e: serde_json::Error| Error::Internal(format!("a Delta action could not be written: {e}"));
-    let mut lines = Vec::with_capacity(first.len() + append.adds.len() + 2);
+    let mut lines =
+        Vec::with_capacity(first.len() + append.adds.len() + rewrite.adds.len() + rewrite.removes.len() + 2);
+    let parameters = if operation == OPTIMIZE { json!({"predicate": "[]"}) } else { json!({"mode": "Append"}) };
     lines.push(
         json!({"commitInfo": {
             "timestamp": at.timestamp_millis(),
             "operation": operation,
-            "operationParameters": {"mode": "Append"},
+            "operationParameters": parameters,
             "engineInfo": concat!("audiencedb/", env!("CARGO_PKG_VERSION")),
             "audiencedb.transaction": entry,
         }})
@@ -91,7 +118,22 @@ pub(crate) fn commit(
     for (application, version) in &append.transactions {
         lines.push(serde_json::to_string(&Action::Txn(Transaction::new(application, *version))).map_err(json)?);
     }
-    for add in &append.adds {
+    for file in &rewrite.removes {
+        let values: BTreeMap<&str, Option<&str>> =
+            partition.map(|name| (name, file.cut.as_deref())).into_iter().collect();
+        lines.push(
+            json!({"remove": {
+                "path": file.logged_path(),
+                "deletionTimestamp": at.timestamp_millis(),
+                "dataChange": false,
+                "extendedFileMetadata": true,
+                "partitionValues": values,
+                "size": file.size,
+            }})
+            .to_string(),
+        );
+    }
+    for add in append.adds.iter().chain(&rewrite.adds) {
         lines.push(serde_json::to_string(&Action::Add(add.clone())).map_err(json)?);
     }
     lines.push(String::new());
@@ -141,8 +183,10 @@ pub(crate) async fn load(
         }
         #[expect(deprecated, reason = "the only way to a file's tags, which say how it is sorted")]
         let mut add = view.add_action();
-        add.path = view.object_store_path().to_string();
-        files.push(Arc::new(DataFile::from_add(&add, schema)?));
+        let logged = std::mem::replace(&mut add.path, view.object_store_path().to_string());
+        let mut file = DataFile::from_add(&add, schema)?;
+        file.logged_path = (logged != file.path).then_some(logged);
+        files.push(Arc::new(file));
     }
     let version = i64::try_from(state.version()).map_err(|e| Error::Internal(e.to_string()))?;
     Ok(Loaded { version, files })
@@ -157,6 +201,35 @@ pub(crate) async fn transaction(
     let delta = open(root, table, None).await?;
     let state = delta.snapshot().map_err(|e| failure(table, e))?;
     state.transaction_version(delta.log_store().as_ref(), application).await.map_err(|e| failure(table, e))
+}
+
+/// Writes a checkpoint of a table version, so that reading it needs none of the commits before.
+pub(crate) async fn checkpoint(root: &Arc<dyn ObjectStore>, table: &TableDef, version: i64) -> Result<()> {
+    let delta = open(root, table, Some(version)).await?;
+    // delta-rs blocks inside of this future.
+    let runtime = tokio::runtime::Handle::current();
+    let written = tokio::task::spawn_blocking(move || runtime.block_on(create_checkpoint(&delta, None)));
+    written.await.map_err(|e| Error::Internal(format!("a checkpoint stopped: {e}")))?.map_err(|e| failure(table, e))
+}
+
+/// The files that were removed from a table and when, in milliseconds of the epoch, as far as its log still tells.
+pub(crate) async fn tombstones(
+    root: &Arc<dyn ObjectStore>,
+    table: &TableDef,
+    version: i64,
+) -> Result<(HashMap<String, i64>, Duration)> {
+    let delta = open(root, table, Some(version)).await?;
+    let state = delta.snapshot().map_err(|e| failure(table, e))?;
+    let remembered = state.table_config().deleted_file_retention_duration();
+    let log_store = delta.log_store();
+    let mut removed = state.all_tombstones(log_store.as_ref());
+    let mut found = HashMap::new();
+    while let Some(tombstone) = removed.try_next().await.map_err(|e| failure(table, e))? {
+        if let Some(at) = tombstone.deletion_timestamp() {
+            found.insert(tombstone.path().into_owned(), at);
+        }
+    }
+    Ok((found, remembered))
 }
 
 async fn open(root: &Arc<dyn ObjectStore>, table: &TableDef, version: Option<i64>) -> Result<DeltaTable> {

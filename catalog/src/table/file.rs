@@ -21,6 +21,10 @@ pub(crate) const SORT_TAG: &str = "audiencedb.sort";
 pub struct DataFile {
     /// Path relative to the table's folder, decoded.
     pub path: String,
+    /// Its path as the log has it, if that is spelt otherwise.
+    pub(crate) logged_path: Option<String>,
+    /// The value of the partition column, as the log has it; `None` for null and in a table without cut.
+    pub cut: Option<String>,
     /// Bytes.
     pub size: u64,
     /// Rows, where the writer said so (ours always does).
@@ -36,7 +40,22 @@ impl DataFile {
     pub(crate) fn from_add(add: &Add, schema: &SchemaRef) -> Result<Self> {
         let (rows, ranges) = ranges::from_json(add.stats.as_deref(), schema)?;
         let sorted_by = add.tags.as_ref().and_then(|tags| tags.get(SORT_TAG).cloned().flatten());
-        Ok(Self { path: add.path.clone(), size: add.size.try_into().unwrap_or(0), rows, sorted_by, ranges })
+        // Our tables are cut by one column or none.
+        let cut = add.partition_values.values().next().cloned().flatten();
+        Ok(Self {
+            path: add.path.clone(),
+            logged_path: None,
+            cut,
+            size: add.size.try_into().unwrap_or(0),
+            rows,
+            sorted_by,
+            ranges,
+        })
+    }
+
+    /// Its path as a `remove` action has to give it.
+    pub(crate) fn logged_path(&self) -> &str {
+        self.logged_path.as_deref().unwrap_or(&self.path)
     }
 
     /// What DataFusion plans with. Ranges are bounds, not exact values, except for row counts.

@@ -7,20 +7,21 @@ mod ranges;
 mod scan;
 mod write;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use object_store::path::Path;
 
-pub use self::delta::Append;
-pub(crate) use self::delta::{commit, creation, load, transaction};
+pub use self::delta::{Append, Rewrite};
+pub(crate) use self::delta::{OPTIMIZE, checkpoint, commit, creation, load, tombstones, transaction};
 pub use self::file::DataFile;
 pub use self::layout::Layout;
 pub use self::ranges::Ranges;
 pub use self::scan::{LakeTable, Pruned, pruned};
 pub use self::write::{Progress, Written};
-pub(crate) use self::write::{discard, write};
-use crate::error::Result;
+pub(crate) use self::write::{RunningWrites, TARGET_FILE_BYTES, discard, rewrite, write, write_of};
+use crate::error::{Error, Result};
 use crate::objects::TableDef;
 use crate::types::PgType;
 
@@ -31,6 +32,8 @@ pub struct TableState {
     pub def: Arc<TableDef>,
     /// The Delta version.
     pub version: i64,
+    /// The version that last changed rows, as far as is known; rewriting files changes none.
+    pub(crate) data_version: i64,
     /// The columns as they are read.
     pub schema: SchemaRef,
     /// How files are cut and sorted.
@@ -44,13 +47,34 @@ impl TableState {
     pub(crate) fn empty(def: Arc<TableDef>, version: i64) -> Result<Self> {
         let schema = Arc::new(schema(&def)?);
         let layout = Layout::of(&def)?;
-        Ok(Self { def, version, schema, layout, files: Arc::default() })
+        Ok(Self { def, version, data_version: version, schema, layout, files: Arc::default() })
     }
 
     /// This version with more files.
     pub fn with_added(&self, append: &Append, version: i64) -> Result<Self> {
         let mut files = self.files.as_ref().clone();
         for add in &append.adds {
+            files.push(Arc::new(DataFile::from_add(add, &self.schema)?));
+        }
+        let data_version = if append.adds.is_empty() { self.data_version } else { version };
+        Ok(Self { version, data_version, files: Arc::new(files), ..self.clone() })
+    }
+
+    /// This version with some files in the place of others.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if a file that goes is not there.
+    pub(crate) fn with_rewritten(&self, rewrite: &Rewrite, version: i64) -> Result<Self> {
+        let gone: HashSet<&str> = rewrite.removes.iter().map(|file| file.path.as_str()).collect();
+        let mut files: Vec<Arc<DataFile>> =
+            self.files.iter().filter(|file| !gone.contains(file.path.as_str())).cloned().collect();
+        if self.files.len() - files.len() != gone.len() {
+            return Err(Error::Conflict(format!(
+                "could not serialize access: files of table \"{}\" were replaced by a concurrent transaction",
+                self.def.name
+            )));
+        }
+        for add in &rewrite.adds {
             files.push(Arc::new(DataFile::from_add(add, &self.schema)?));
         }
         Ok(Self { version, files: Arc::new(files), ..self.clone() })

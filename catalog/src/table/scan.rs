@@ -162,6 +162,31 @@ impl TableProvider for LakeTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let kept = self.prune(session, filters)?;
+        let partitions = session.config_options().execution.target_partitions;
+        self.scan_files(session, &kept, projection, limit, partitions, partitions * ORDERED_GROUPS_PER_PARTITION)
+    }
+}
+
+impl LakeTable {
+    /// All rows and columns in `partitions` partitions, or in up to `most_ordered` that are sorted.
+    pub(crate) fn scan_all(
+        &self,
+        session: &dyn Session,
+        partitions: usize,
+        most_ordered: usize,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.scan_files(session, &self.state.files, None, None, partitions, most_ordered)
+    }
+
+    fn scan_files(
+        &self,
+        session: &dyn Session,
+        kept: &[Arc<DataFile>],
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+        partitions: usize,
+        most_ordered: usize,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         if kept.is_empty() {
             let schema = projection.map_or_else(|| Ok(self.schema()), |p| self.schema.project(p).map(Arc::new))?;
             return Ok(Arc::new(EmptyExec::new(schema)));
@@ -177,12 +202,11 @@ impl TableProvider for LakeTable {
             .collect();
         let statistics = summary(kept.iter().map(|f| f.statistics(&self.schema)), &self.schema);
 
-        let partitions = session.config_options().execution.target_partitions;
         let mut groups = None;
         let mut output_ordering = Vec::new();
-        if let Some(ordering) = self.ordering(&kept)? {
+        if let Some(ordering) = self.ordering(kept)? {
             let ordered = self.ordered_groups(&files, &ordering, partitions);
-            if ordered.len() <= partitions * ORDERED_GROUPS_PER_PARTITION {
+            if ordered.len() <= most_ordered {
                 output_ordering.push(ordering);
                 groups = Some(ordered);
             }

@@ -4,8 +4,10 @@
 //! if memory is short) and written as Parquet. Nothing is visible until the files are committed; files of a failed
 //! write are removed.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::{SortOptions, cast, partition};
@@ -29,7 +31,9 @@ use futures::StreamExt;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use parking_lot::Mutex;
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use super::file::tags;
 use super::layout::{Cut, Layout};
@@ -39,7 +43,7 @@ use crate::objects::TableDef;
 use crate::types::PgType;
 
 /// A file is closed once it holds about this many bytes.
-const TARGET_FILE_BYTES: usize = 128 << 20;
+pub(crate) const TARGET_FILE_BYTES: usize = 128 << 20;
 /// Rows of a row group. Keyed tables are looked up by key, so their groups are smaller and skip better.
 const ROW_GROUP_ROWS: usize = 1 << 20;
 const KEYED_ROW_GROUP_ROWS: usize = 1 << 17;
@@ -51,6 +55,46 @@ pub struct Written {
     pub adds: Vec<Add>,
     /// Rows in them.
     pub rows: u64,
+    /// Kept until the files are committed or removed.
+    pub(crate) hold: Option<Hold>,
+}
+
+/// The writes of this process whose files are not committed yet: what they write is nobody's orphan.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RunningWrites(Arc<Mutex<HashSet<Uuid>>>);
+
+impl RunningWrites {
+    fn begin(&self) -> Hold {
+        let write = Uuid::now_v7();
+        self.0.lock().insert(write);
+        Hold(Arc::new(Held { write, running: self.clone() }))
+    }
+
+    /// All that run now, by the number in their files' names.
+    pub(crate) fn all(&self) -> HashSet<Uuid> {
+        self.0.lock().clone()
+    }
+}
+
+/// A running write, for as long as this lives.
+#[derive(Debug, Clone)]
+pub(crate) struct Hold(Arc<Held>);
+
+#[derive(Debug)]
+struct Held {
+    write: Uuid,
+    running: RunningWrites,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.running.0.lock().remove(&self.write);
+    }
+}
+
+/// The write that made a file, from its name; `None` for files that aren't ours.
+pub(crate) fn write_of(name: &str) -> Option<Uuid> {
+    name.strip_prefix("part-")?.get(..36)?.parse().ok()
 }
 
 /// Called with the rows of every batch as it is written.
@@ -66,6 +110,7 @@ pub async fn write(
     table: &TableDef,
     layout: &Layout,
     store: Arc<dyn ObjectStore>,
+    running: &RunningWrites,
     bucket: &Arc<ScalarUDF>,
     plan: Arc<dyn ExecutionPlan>,
     task: Arc<TaskContext>,
@@ -73,7 +118,7 @@ pub async fn write(
 ) -> Result<Written> {
     let writers = task.session_config().target_partitions().max(1);
     let plan = lay_out(layout, bucket, plan, writers, task.session_config().options())?;
-    let target = Arc::new(Target::new(table, layout, store, progress)?);
+    let target = Arc::new(Target::new(table, layout, store, running, progress)?);
     let mut tasks = JoinSet::new();
     for index in 0..plan.output_partitioning().partition_count() {
         let mut rows = plan.execute(index, Arc::clone(&task))?;
@@ -112,12 +157,52 @@ pub async fn write(
         }
     }
     match failure {
-        None => Ok(written),
+        None => {
+            written.hold = Some(target.hold.clone());
+            Ok(written)
+        }
         Some(e) => {
             discard(target.store.as_ref(), &target.folder, &written).await;
             Err(e)
         }
     }
+}
+
+/// Writes the rows of `plan`, one partition that is sorted as the layout says and belongs to `cut` as a whole, as
+/// files that take the place of others: their actions say that no data changes.
+pub(crate) async fn rewrite(
+    table: &TableDef,
+    layout: &Layout,
+    store: Arc<dyn ObjectStore>,
+    running: &RunningWrites,
+    plan: Arc<dyn ExecutionPlan>,
+    cut: Option<&str>,
+    task: Arc<TaskContext>,
+) -> Result<Written> {
+    let target = Arc::new(Target::new(table, layout, store, running, None)?);
+    let mut files = Files::new(Arc::clone(&target));
+    let mut rows = plan.execute(0, task)?;
+    let mut outcome = Ok(());
+    while let Some(batch) = rows.next().await {
+        outcome = match batch {
+            Ok(batch) => match target.stored(&batch) {
+                Ok(stored) => files.write_run(cut.map(str::to_owned), &stored).await,
+                Err(e) => Err(e),
+            },
+            Err(e) => Err(Error::DataFusion(e)),
+        };
+        if outcome.is_err() {
+            break;
+        }
+    }
+    let mut written = files.finish(outcome.is_ok()).await?;
+    if let Err(e) = outcome {
+        discard(target.store.as_ref(), &target.folder, &written).await;
+        return Err(e);
+    }
+    written.adds.iter_mut().for_each(|add| add.data_change = false);
+    written.hold = Some(target.hold.clone());
+    Ok(written)
 }
 
 /// Removes files that will not be committed. Best effort: what stays is an orphan that no table refers to.
@@ -193,10 +278,19 @@ struct Target {
     sort_tag: Option<String>,
     properties: WriterProperties,
     progress: Option<Progress>,
+    hold: Hold,
+    /// Files begun so far, to name the next one.
+    begun: AtomicU32,
 }
 
 impl Target {
-    fn new(table: &TableDef, layout: &Layout, store: Arc<dyn ObjectStore>, progress: Option<Progress>) -> Result<Self> {
+    fn new(
+        table: &TableDef,
+        layout: &Layout,
+        store: Arc<dyn ObjectStore>,
+        running: &RunningWrites,
+        progress: Option<Progress>,
+    ) -> Result<Self> {
         let mut fields = Vec::new();
         for column in &table.columns {
             fields.push(Field::new(&column.name, column.pg_type.parse::<PgType>()?.stored(), true));
@@ -236,7 +330,19 @@ impl Target {
             sort_tag: layout.sort_tag(),
             properties: properties.build(),
             progress,
+            hold: running.begin(),
+            begun: AtomicU32::new(0),
         })
+    }
+
+    /// The table's own columns of a batch, in the types they are stored in.
+    fn stored(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let stored: Vec<ArrayRef> = batch.columns()[..self.stored.fields().len()]
+            .iter()
+            .zip(self.stored.fields())
+            .map(|(array, field)| Ok(cast(array, field.data_type())?))
+            .collect::<Result<_>>()?;
+        Ok(RecordBatch::try_new(Arc::clone(&self.stored), stored)?)
     }
 }
 
@@ -276,12 +382,7 @@ impl Files {
                 });
             }
         }
-        let stored: Vec<ArrayRef> = batch.columns()[..columns]
-            .iter()
-            .zip(self.target.stored.fields())
-            .map(|(array, field)| Ok(cast(array, field.data_type())?))
-            .collect::<Result<_>>()?;
-        let rows = RecordBatch::try_new(Arc::clone(&self.target.stored), stored)?;
+        let rows = self.target.stored(batch)?;
         match self.target.partition_column {
             None => self.write_run(None, &rows).await?,
             Some(_) => {
@@ -354,7 +455,9 @@ impl Files {
 
 impl OpenFile {
     fn create(target: &Target, cut: Option<String>) -> Result<Self> {
-        let name = format!("part-{}.zstd.parquet", uuid::Uuid::now_v7());
+        // Files of one write share its number, by which a file that nobody refers to is told from one under way.
+        let number = target.begun.fetch_add(1, Ordering::Relaxed);
+        let name = format!("part-{}-{number:05}.zstd.parquet", target.hold.0.write);
         let path = match (target.partition_column, &cut) {
             (None, _) => name,
             (Some(column), value) => {

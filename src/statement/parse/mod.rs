@@ -9,6 +9,7 @@
 //! Nothing is skipped: a clause that no rule takes is an error that names it.
 
 mod bounds;
+mod call;
 mod create_table;
 mod cursor;
 mod ddl;
@@ -88,12 +89,13 @@ fn kind(cursor: &mut Cursor<'_>) -> Result<Kind> {
     if query::at_query(cursor) {
         return query::query(cursor);
     }
-    let rules: [(&[&str], fn(&mut Cursor<'_>) -> Result<Kind>); 15] = [
+    let rules: [(&[&str], fn(&mut Cursor<'_>) -> Result<Kind>); 16] = [
         (&["INSERT"], query::insert),
         (&["EXPLAIN"], explain::explain),
         (&["CREATE"], ddl::create),
         (&["DROP"], ddl::drop),
         (&["COMMENT"], ddl::comment),
+        (&["CALL"], call::call),
         (&["SET"], settings::set),
         (&["SHOW"], settings::show),
         (&["RESET"], settings::reset),

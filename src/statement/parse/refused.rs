@@ -46,7 +46,6 @@ const NOT_YET: &[&str] = &[
     "ALTER VIEW",
     "ANALYSE",
     "ANALYZE",
-    "CALL",
     "CHECKPOINT",
     "CLOSE",
     "CLUSTER",
