@@ -51,18 +51,8 @@ impl TryFrom<Snapshot> for Objects {
 
     /// Holds a checkpoint to the rules that every change is held to.
     fn try_from(snapshot: Snapshot) -> Result<Self> {
-        let Snapshot {
-            position,
-            next_id,
-            schemas,
-            tables,
-            views,
-            roles,
-            access,
-            table_versions,
-            used_paths,
-            dropped,
-        } = snapshot;
+        let Snapshot { position, next_id, schemas, tables, views, roles, access, table_versions, used_paths, dropped } =
+            snapshot;
         let ids = schemas.iter().map(|s| s.id).chain(tables.iter().map(|t| t.id)).chain(views.iter().map(|v| v.id));
         let ids = ids.chain(roles.iter().map(|r| r.id));
         let mut seen = BTreeSet::new();
