@@ -36,6 +36,7 @@
 mod engine;
 mod error;
 mod load;
+mod macros;
 pub mod server;
 mod session;
 mod statement;

@@ -1,5 +1,6 @@
 //! What is put right in a query's syntax tree before DataFusion plans it.
 //!
+//! * Macros become the queries that they stand for.
 //! * Columns without a name get PostgreSQL's: `count` for `count(*)`, `?column?` where nothing suggests one. DataFusion
 //!   wants names in a select list to be unique, PostgreSQL does not: repeated ones are told apart inside
 //!   ([`display_name`] tells the name that the client sees).
@@ -17,6 +18,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use crate::error::{Error, Result};
+use crate::macros;
 use crate::statement::fold;
 
 /// Between the name of a repeated column and its number. A control character: no user types it.
@@ -30,10 +32,11 @@ pub(super) fn display_name(name: &str) -> &str {
 /// A query ready to be planned.
 ///
 /// # Errors
-/// 0A000 for comparisons with ANY or ALL rows of a subquery that are not IN or NOT IN in other words: DataFusion would
+/// What [`macros::expand`] meets; 0A000 for comparisons with ANY or ALL rows of a subquery that are not IN or NOT IN in other words: DataFusion would
 /// plan them and give wrong answers.
 pub(super) fn prepared(query: &Query) -> Result<Query> {
     let mut query = query.clone();
+    macros::expand(&mut query)?;
     if let ControlFlow::Break(what) = visit_expressions(&query, refused) {
         return Err(Error::unsupported(what).with_hint("compare with a minimum or maximum instead"));
     }

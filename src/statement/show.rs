@@ -9,6 +9,7 @@ use datafusion::error::DataFusionError;
 use super::ast::ShowTarget;
 use super::{Kind, parse, query, text_columns};
 use crate::error::{Error, Result};
+use crate::macros;
 use crate::session::{Execution, Prepared, Rows, Running, Session};
 
 /// The columns of its result.
@@ -53,10 +54,17 @@ pub(super) async fn run(session: &mut Session, target: &ShowTarget, running: Run
 fn catalog_query(target: &ShowTarget) -> Result<datafusion::sql::sqlparser::ast::Query> {
     let sql = match target {
         ShowTarget::Functions { like } => {
-            let filter = like.as_ref().map(|like| format!("WHERE r.routine_name LIKE '{}'", like.replace('\'', "''")));
+            let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
+            let filter = like.as_ref().map(|like| format!("WHERE function_name LIKE {}", quoted(like)));
+            let macros = macros::MACROS.iter().map(|known| {
+                let [name, syntax, description] = [known.name, known.syntax, known.description].map(quoted);
+                format!("UNION ALL SELECT {name}, 'TABLE', 'SETOF record', {syntax}, {description}")
+            });
             format!(
-                "SELECT DISTINCT r.routine_name AS function_name, r.function_type, r.data_type AS returns, \
-                 r.syntax_example AS syntax, r.description FROM information_schema.routines r {} ORDER BY 1, 3",
+                "SELECT DISTINCT function_name, function_type, returns, syntax, description FROM ( \
+                 SELECT routine_name AS function_name, function_type, data_type AS returns, syntax_example AS syntax, \
+                 description FROM information_schema.routines {}) AS known {} ORDER BY 1, 3",
+                macros.collect::<Vec<_>>().join(" "),
                 filter.unwrap_or_default()
             )
         }

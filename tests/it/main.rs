@@ -2,7 +2,8 @@
 //!
 //! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions` and `plans` talk to a
 //! server inside this process; `cancel`, `memory`, `shutdown`, `durability` and `lease` spawn the real binary,
-//! because they look at it from outside or kill it. `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
+//! because they look at it from outside or kill it. `reference` compares
+//! functions with figures of other programs, `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
 
 mod cancel;
 mod durability;
@@ -12,6 +13,7 @@ mod memory;
 mod plans;
 mod process;
 mod raw;
+mod reference;
 mod shutdown;
 mod slt;
 mod tidy;
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     trials.extend(durability::trials());
     trials.extend(lease::trials());
     trials.extend(maintenance::trials());
+    trials.extend(reference::trials());
     trials.extend(tidy::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -45,12 +45,13 @@ impl AnalyzerRule for PostgresSemantics {
                 schema.merge(&DFSchema::try_from(scan.source.schema())?);
             }
             let projects = matches!(plan, LogicalPlan::Projection(_));
+            let names = projects || matches!(plan, LogicalPlan::Aggregate(_) | LogicalPlan::Window(_));
             plan.map_expressions(|expression| {
-                let name = projects.then(|| expression.schema_name().to_string());
+                let name = names.then(|| expression.schema_name().to_string());
                 let rewritten = expression.transform_up(|e| {
                     if projects && matches!(e, Expr::Exists(_)) { exists::rewrite(e) } else { rewrite(e, &schema) }
                 })?;
-                // A projection's columns keep their names, by which the nodes above know them.
+                // Columns keep their names, by which the nodes above know them.
                 Ok(match name {
                     Some(name) if rewritten.transformed && rewritten.data.schema_name().to_string() != name => {
                         rewritten.update_data(|e| e.alias(name))

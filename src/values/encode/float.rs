@@ -1,6 +1,7 @@
 //! real and double precision: the shortest digits that read back as the same value, in PostgreSQL's notation.
 
 use std::fmt::{self, Write};
+use std::marker::PhantomData;
 
 use bytes::{BufMut, BytesMut};
 use datafusion::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
@@ -8,16 +9,51 @@ use datafusion::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, Pri
 use super::{Formatting, Values, json};
 use crate::error::Result;
 
-/// real, from Float32 and Float16.
-struct Reals<T: ArrowPrimitiveType> {
+/// Values of an Arrow type that are shown as `F`.
+struct Floats<T: ArrowPrimitiveType, F> {
     array: PrimitiveArray<T>,
     digits: Option<usize>,
+    shown: PhantomData<F>,
 }
 
-/// double precision.
-struct Doubles<T: ArrowPrimitiveType> {
-    array: PrimitiveArray<T>,
-    digits: Option<usize>,
+/// One of PostgreSQL's two floating-point types.
+trait Float: Send + Sync {
+    /// The text, with that many significant digits; `None` is as many as it takes.
+    fn print(self, digits: Option<usize>, out: &mut BytesMut);
+
+    /// What the send function writes.
+    fn put(self, out: &mut BytesMut);
+
+    /// Whether it is a number that JSON knows.
+    fn is_finite(&self) -> bool;
+}
+
+impl Float for f32 {
+    fn print(self, digits: Option<usize>, out: &mut BytesMut) {
+        print_real(self, digits, out);
+    }
+
+    fn put(self, out: &mut BytesMut) {
+        out.put_f32(self);
+    }
+
+    fn is_finite(&self) -> bool {
+        f32::is_finite(*self)
+    }
+}
+
+impl Float for f64 {
+    fn print(self, digits: Option<usize>, out: &mut BytesMut) {
+        print_double(self, digits, out);
+    }
+
+    fn put(self, out: &mut BytesMut) {
+        out.put_f64(self);
+    }
+
+    fn is_finite(&self) -> bool {
+        f64::is_finite(*self)
+    }
 }
 
 /// Values shown as real.
@@ -27,7 +63,7 @@ where
     T::Native: Into<f32>,
 {
     let digits = formatting.float_digits.map(|(real, _)| real);
-    Box::new(Reals { array: array.as_primitive::<T>().clone(), digits })
+    Box::new(Floats::<T, f32> { array: array.as_primitive::<T>().clone(), digits, shown: PhantomData })
 }
 
 /// Values shown as double precision.
@@ -37,63 +73,34 @@ where
     T::Native: Into<f64>,
 {
     let digits = formatting.float_digits.map(|(_, double)| double);
-    Box::new(Doubles { array: array.as_primitive::<T>().clone(), digits })
+    Box::new(Floats::<T, f64> { array: array.as_primitive::<T>().clone(), digits, shown: PhantomData })
 }
 
-impl<T> Values for Reals<T>
+impl<T, F> Values for Floats<T, F>
 where
     T: ArrowPrimitiveType,
-    T::Native: Into<f32>,
+    T::Native: Into<F>,
+    F: Float,
 {
     fn is_null(&self, row: usize) -> bool {
         self.array.is_null(row)
     }
 
     fn text(&self, row: usize, out: &mut BytesMut) -> Result<()> {
-        print_real(self.array.value(row).into(), self.digits, out);
+        self.array.value(row).into().print(self.digits, out);
         Ok(())
     }
 
     fn binary(&self, row: usize, out: &mut BytesMut) -> Result<()> {
-        out.put_f32(self.array.value(row).into());
+        self.array.value(row).into().put(out);
         Ok(())
     }
 
     fn json(&self, row: usize, out: &mut BytesMut) -> Result<()> {
-        let value: f32 = self.array.value(row).into();
-        let start = out.len();
-        print_real(value, self.digits, out);
-        if !value.is_finite() {
-            json::quote_tail(out, start);
-        }
-        Ok(())
-    }
-}
-
-impl<T> Values for Doubles<T>
-where
-    T: ArrowPrimitiveType,
-    T::Native: Into<f64>,
-{
-    fn is_null(&self, row: usize) -> bool {
-        self.array.is_null(row)
-    }
-
-    fn text(&self, row: usize, out: &mut BytesMut) -> Result<()> {
-        print_double(self.array.value(row).into(), self.digits, out);
-        Ok(())
-    }
-
-    fn binary(&self, row: usize, out: &mut BytesMut) -> Result<()> {
-        out.put_f64(self.array.value(row).into());
-        Ok(())
-    }
-
-    fn json(&self, row: usize, out: &mut BytesMut) -> Result<()> {
-        let value: f64 = self.array.value(row).into();
-        let start = out.len();
-        print_double(value, self.digits, out);
-        if !value.is_finite() {
+        let value: F = self.array.value(row).into();
+        let (start, finite) = (out.len(), value.is_finite());
+        value.print(self.digits, out);
+        if !finite {
             json::quote_tail(out, start);
         }
         Ok(())

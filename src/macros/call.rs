@@ -1,0 +1,162 @@
+//! The arguments of a macro's call, taken one by one; what is left over at the end is an error.
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, FunctionArg, FunctionArgExpr, FunctionArgOperator, Ident, Query, UnaryOperator, Value,
+};
+
+use super::Macro;
+use crate::error::{Error, Result, SqlState};
+use crate::statement::{QualifiedName, fold};
+
+/// What a macro reads from.
+pub(super) enum Source {
+    /// A table, a view or a CTE, by its name as text.
+    Named(QualifiedName),
+    /// A query in parentheses.
+    Query(Box<Query>),
+}
+
+/// The arguments that nobody has taken yet.
+pub(super) struct Call {
+    called: &'static Macro,
+    positional: std::vec::IntoIter<Expr>,
+    named: Vec<(String, Expr)>,
+}
+
+impl Call {
+    pub(super) fn new(called: &'static Macro, arguments: &[FunctionArg]) -> Result<Self> {
+        let mut call = Self { called, positional: Vec::new().into_iter(), named: Vec::new() };
+        let mut positional = Vec::new();
+        for argument in arguments {
+            match argument {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) if call.named.is_empty() => {
+                    positional.push(value.clone());
+                }
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(_)) => {
+                    let message = "positional argument cannot follow named argument";
+                    return Err(Error::new(SqlState::SYNTAX_ERROR, message));
+                }
+                FunctionArg::Named {
+                    name,
+                    arg: FunctionArgExpr::Expr(value),
+                    operator: FunctionArgOperator::RightArrow | FunctionArgOperator::Assignment,
+                } => {
+                    let name = fold(name);
+                    if call.named.iter().any(|(given, _)| *given == name) {
+                        let message = format!("argument name \"{name}\" used more than once");
+                        return Err(Error::new(SqlState::SYNTAX_ERROR, message));
+                    }
+                    call.named.push((name, value.clone()));
+                }
+                other => return Err(call.undefined(format!("does not take the argument {other}"))),
+            }
+        }
+        call.positional = positional.into_iter();
+        Ok(call)
+    }
+
+    /// The relation called `name`: the next positional argument, or the one with that name.
+    pub(super) fn source(&mut self, name: &str) -> Result<Source> {
+        match self.required(name)? {
+            Expr::Subquery(query) => Ok(Source::Query(query)),
+            other => {
+                match text(&other) {
+                    Some(relation) => QualifiedName::parse(relation).map(Source::Named),
+                    None => Err(self
+                        .invalid(format!("{name} has to be the name of a table as text, or a query in parentheses"))),
+                }
+            }
+        }
+    }
+
+    /// The column called `name`, by its name as text.
+    pub(super) fn column(&mut self, name: &str) -> Result<Expr> {
+        let value = self.required(name)?;
+        self.as_column(name, &value)
+    }
+
+    /// The column of an option.
+    pub(super) fn optional_column(&mut self, name: &str) -> Result<Option<Expr>> {
+        self.option(name).map(|value| self.as_column(name, &value)).transpose()
+    }
+
+    /// An option's value as it stands.
+    pub(super) fn option(&mut self, name: &str) -> Option<Expr> {
+        let place = self.named.iter().position(|(given, _)| given == name)?;
+        Some(self.named.remove(place).1)
+    }
+
+    /// An option that is one of a few words.
+    pub(super) fn word(&mut self, name: &str, known: &[&'static str]) -> Result<Option<&'static str>> {
+        let Some(value) = self.option(name) else { return Ok(None) };
+        let found = text(&value).and_then(|word| known.iter().find(|known| **known == word));
+        match found {
+            Some(word) => Ok(Some(word)),
+            None => Err(self.invalid(format!("{name} has to be one of {}, as text", known.join(", ")))),
+        }
+    }
+
+    /// An option that is a whole number within bounds.
+    pub(super) fn integer(&mut self, name: &str, low: i64, high: i64) -> Result<Option<i64>> {
+        let Some(value) = self.option(name) else { return Ok(None) };
+        match integer(&value).filter(|number| (low..=high).contains(number)) {
+            Some(number) => Ok(Some(number)),
+            None => Err(self.invalid(format!("{name} has to be a number from {low} to {high}"))),
+        }
+    }
+
+    /// Fails if there are arguments that the macro has not asked for.
+    pub(super) fn finish(mut self) -> Result<()> {
+        if let Some((name, _)) = self.named.first() {
+            return Err(self.undefined(format!("has no argument \"{name}\"")));
+        }
+        match self.positional.next() {
+            Some(extra) => Err(self.undefined(format!("does not take the argument {extra} in this place"))),
+            None => Ok(()),
+        }
+    }
+
+    fn required(&mut self, name: &str) -> Result<Expr> {
+        let given = self.positional.next().or_else(|| self.option(name));
+        given.ok_or_else(|| self.undefined(format!("needs the argument {name}")))
+    }
+
+    fn as_column(&self, name: &str, value: &Expr) -> Result<Expr> {
+        let column = text(value).map(QualifiedName::parse);
+        match column {
+            Some(Ok(QualifiedName { schema: None, name })) => Ok(Expr::Identifier(Ident::with_quote('"', name))),
+            _ => Err(self.invalid(format!("{name} has to be the name of a column as text"))),
+        }
+    }
+
+    fn undefined(&self, what: String) -> Error {
+        Error::new(SqlState::UNDEFINED_FUNCTION, format!("function {} {what}", self.called.name))
+            .with_hint(format!("its arguments are {}", self.called.syntax))
+    }
+
+    fn invalid(&self, what: String) -> Error {
+        Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("{}: {what}", self.called.name))
+    }
+}
+
+fn text(value: &Expr) -> Option<&str> {
+    match value {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => Some(text),
+            Value::DollarQuotedString(text) => Some(&text.value),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn integer(value: &Expr) -> Option<i64> {
+    match value {
+        Expr::Value(value) => match &value.value {
+            Value::Number(digits, _) => digits.to_string().parse().ok(),
+            _ => None,
+        },
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => integer(expr).map(|number| -number),
+        _ => None,
+    }
+}

@@ -1,0 +1,119 @@
+//! A query with slots: `"$ts"` in its text stands for an expression, `FROM "$source"` for what the macro reads from.
+//!
+//! What fills the slots is syntax, never text, so that nothing a caller writes can change the query round it.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, ObjectName, Query, Statement, TableAlias, TableFactor, VisitMut, VisitorMut,
+};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::Tokenizer;
+
+use super::call::Source;
+use crate::error::{Error, Result, SqlState};
+
+/// Fills a template.
+///
+/// # Errors
+/// XX000 if the template itself is wrong.
+pub(super) fn fill(template: &str, source: Source, slots: &[(&str, Expr)]) -> Result<Query> {
+    let wrong = |what: &str| Error::new(SqlState::INTERNAL_ERROR, format!("a macro's template is wrong: {what}"));
+    let dialect = PostgreSqlDialect {};
+    // Tokens without their places, which would point into the caller's text.
+    let tokens = Tokenizer::new(&dialect, template).tokenize().map_err(|e| wrong(&e.to_string()))?;
+    let statement = Parser::new(&dialect).with_tokens(tokens).parse_statement().map_err(|e| wrong(&e.to_string()))?;
+    let Statement::Query(mut query) = statement else {
+        return Err(wrong("not a query"));
+    };
+    let source = match source {
+        Source::Named(name) => Filled::Table(ObjectName::from(
+            name.schema.into_iter().chain([name.name]).map(|part| Ident::with_quote('"', part)).collect::<Vec<_>>(),
+        )),
+        Source::Query(query) => Filled::Query(query),
+    };
+    match VisitMut::visit(&mut query, &mut Filling { source: &source, slots }) {
+        ControlFlow::Continue(()) => Ok(*query),
+        ControlFlow::Break(slot) => Err(wrong(&format!("nothing fills {slot}"))),
+    }
+}
+
+/// The alias of a relation that has none.
+pub(super) fn alias(name: &str) -> TableAlias {
+    TableAlias { explicit: true, name: Ident::with_quote('"', name), columns: Vec::new(), at: None }
+}
+
+enum Filled {
+    Table(ObjectName),
+    Query(Box<Query>),
+}
+
+struct Filling<'a> {
+    source: &'a Filled,
+    slots: &'a [(&'a str, Expr)],
+}
+
+impl VisitorMut for Filling<'_> {
+    type Break = String;
+
+    /// Bottom-up, so that what has been filled in is not searched for slots.
+    fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<String> {
+        if let Expr::Identifier(Ident { value, quote_style: Some('"'), .. }) = expression {
+            if let Some(slot) = value.strip_prefix('$') {
+                match self.slots.iter().find(|(name, _)| *name == slot) {
+                    Some((_, filling)) => *expression = Expr::Nested(Box::new(filling.clone())),
+                    None => return ControlFlow::Break(value.clone()),
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<String> {
+        if let TableFactor::Table { name, .. } = factor {
+            if name.0.len() == 1 && name.0[0].as_ident().is_some_and(|ident| ident.value == "$source") {
+                match self.source {
+                    Filled::Table(table) => *name = table.clone(),
+                    Filled::Query(query) => {
+                        *factor = TableFactor::Derived {
+                            lateral: false,
+                            subquery: query.clone(),
+                            alias: Some(alias("source")),
+                            sample: None,
+                        }
+                    }
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statement::QualifiedName;
+
+    fn column(name: &str) -> Expr {
+        Expr::Identifier(Ident::with_quote('"', name))
+    }
+
+    #[test]
+    fn slots_take_syntax() {
+        let source = Source::Named(QualifiedName { schema: Some("s".into()), name: "it\"s".into() });
+        // A column that is called like a slot is a column.
+        let query = fill(
+            "SELECT max(\"$a\") FROM \"$source\" WHERE \"$b\" = 1",
+            source,
+            &[("a", column("$b")), ("b", column("x"))],
+        );
+        assert_eq!(query.unwrap().to_string(), r#"SELECT max(("$b")) FROM "s"."it""s" WHERE ("x") = 1"#);
+    }
+
+    #[test]
+    fn a_slot_without_filling_is_an_error() {
+        let source = Source::Named(QualifiedName { schema: None, name: "t".into() });
+        assert_eq!(fill("SELECT \"$a\" FROM \"$source\"", source, &[]).unwrap_err().sqlstate, SqlState::INTERNAL_ERROR);
+    }
+}
