@@ -8,7 +8,7 @@
 //! # How to add one
 //!
 //! Write `src/macros/<name>.rs` with its [`Macro`], and its line in [`MACROS`]; its behaviour is tested in
-//! `tests/slt/functions`.
+//! `tests/slt/macros`.
 
 mod call;
 mod rfm;
