@@ -43,7 +43,7 @@ mod statement;
 mod text;
 mod values;
 
-pub use engine::{Engine, EngineOptions, MaintenanceOptions};
+pub use engine::{BackgroundMaintenance, Engine, EngineOptions, MaintenanceOptions};
 pub use error::{Error, Result, SqlState};
 pub use load::{LoadEvent, LoadObserver, LoadOptions, Loaded};
 pub use session::{Canceller, Execution, Notice, Prepared, Rows, Session, TransactionStatus};

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use audiencedb::server::{self, ServerOptions};
-use audiencedb::{Error, Result, SqlState};
+use audiencedb::{Error, MaintenanceOptions, Result, SqlState};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -19,6 +19,9 @@ pub(crate) struct Serve {
     /// How many clients may be connected at one time.
     #[arg(long, value_name = "N", default_value_t = 100)]
     max_connections: usize,
+    /// Do not merge small files and clean up in the background; CALL audience.maintain() still does.
+    #[arg(long)]
+    no_maintenance: bool,
 }
 
 impl Serve {
@@ -57,7 +60,12 @@ impl Serve {
                 _ = terminate.recv() => tracing::info!("stopping: told to terminate"),
             }
         };
+        let maintenance = engine.maintain_in_background(MaintenanceOptions {
+            background: !self.no_maintenance,
+            ..MaintenanceOptions::default()
+        });
         server::run(listener, std::sync::Arc::clone(&engine), options, stop).await?;
+        drop(maintenance);
         engine.close().await
     }
 }

@@ -2,11 +2,13 @@
 //! DataFusion `SessionState`.
 
 mod compute;
+mod group;
 mod interrupt;
 mod maintenance;
 mod names;
 mod operators;
 mod planner;
+mod records;
 mod relations;
 mod rewrite;
 mod semantics;
@@ -41,8 +43,8 @@ use parking_lot::Mutex;
 
 use self::compute::Compute;
 pub(crate) use self::interrupt::interruptible;
-pub use self::maintenance::MaintenanceOptions;
 pub(crate) use self::maintenance::Trigger;
+pub use self::maintenance::{BackgroundMaintenance, MaintenanceOptions};
 pub(crate) use self::planner::{Planner, named, parameters, same_columns};
 pub(crate) use self::relations::{DATABASE, Relations};
 pub(crate) use self::rewrite::cast;
@@ -97,6 +99,8 @@ pub struct Engine {
     next_session: AtomicI32,
     /// One lock for each keyed table that somebody has put rows into.
     table_locks: Mutex<HashMap<ObjectId, Arc<tokio::sync::Mutex<()>>>>,
+    /// Small inserts that are committed together.
+    groups: group::Groups,
 }
 
 impl std::fmt::Debug for Engine {
@@ -153,6 +157,7 @@ impl Engine {
             started: Utc::now(),
             next_session: AtomicI32::new(1),
             table_locks: Mutex::default(),
+            groups: group::Groups::default(),
         }))
     }
 

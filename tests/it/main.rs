@@ -7,6 +7,7 @@
 
 mod cancel;
 mod durability;
+mod inserts;
 mod lease;
 mod maintenance;
 mod memory;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     trials.extend(memory::trials());
     trials.extend(shutdown::trials());
     trials.extend(durability::trials());
+    trials.extend(inserts::trials());
     trials.extend(lease::trials());
     trials.extend(maintenance::trials());
     trials.extend(reference::trials());
