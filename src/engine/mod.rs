@@ -2,6 +2,7 @@
 //! DataFusion `SessionState`.
 
 mod compute;
+mod constants;
 mod group;
 mod interrupt;
 mod maintenance;
