@@ -103,6 +103,13 @@ impl Error {
         self
     }
 
+    /// The error without its place, in a text that the client did not send now.
+    pub(crate) fn placeless(mut self) -> Self {
+        self.position = None;
+        self.place = None;
+        self
+    }
+
     /// Turns the place that the parser or the planner noted into `position`, in the message that `statement` is
     /// part of. Without a noted place, or with a position already set, nothing changes.
     #[must_use]

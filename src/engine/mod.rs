@@ -1,6 +1,7 @@
 //! The composition root: storage, functions and runtime put together; the only place that builds a
 //! DataFusion `SessionState`.
 
+pub(crate) mod activity;
 mod compute;
 mod interrupt;
 mod maintenance;
@@ -39,11 +40,12 @@ use datafusion::prelude::SessionConfig;
 use futures::stream::BoxStream;
 use parking_lot::Mutex;
 
+use self::activity::Activity;
 use self::compute::Compute;
 pub(crate) use self::interrupt::interruptible;
 pub use self::maintenance::MaintenanceOptions;
 pub(crate) use self::maintenance::Trigger;
-pub(crate) use self::planner::{Planner, named, parameters, same_columns};
+pub(crate) use self::planner::{Planner, SessionTables, named, parameters, same_columns};
 pub(crate) use self::relations::{DATABASE, Relations};
 pub(crate) use self::rewrite::cast;
 pub(crate) use self::semantics::assignment;
@@ -95,6 +97,8 @@ pub struct Engine {
     template: SessionState,
     started: DateTime<Utc>,
     next_session: AtomicI32,
+    /// The live sessions.
+    activity: Arc<Activity>,
     /// One lock for each keyed table that somebody has put rows into.
     table_locks: Mutex<HashMap<ObjectId, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -152,6 +156,7 @@ impl Engine {
             template,
             started: Utc::now(),
             next_session: AtomicI32::new(1),
+            activity: Arc::default(),
             table_locks: Mutex::default(),
         }))
     }
@@ -212,6 +217,11 @@ impl Engine {
         self.started
     }
 
+    /// Who is connected and what they are doing.
+    pub(crate) fn activity(&self) -> &Arc<Activity> {
+        &self.activity
+    }
+
     /// Takes the write lease now instead of with the first write, so that a server finds out at its start.
     ///
     /// # Errors
@@ -231,6 +241,7 @@ impl Engine {
         view: View,
         config: SessionConfig,
         functions: &[Arc<ScalarUDF>],
+        session: Arc<dyn SessionTables>,
         search_path: Vec<String>,
         time_zone: Arc<str>,
     ) -> Planner {
@@ -247,6 +258,6 @@ impl Engine {
             let _ = FunctionRegistry::register_udf(&mut state, Arc::clone(function));
         }
         state.mark_start_execution();
-        Planner::new(state, relations, Arc::clone(&self.system), search_path)
+        Planner::new(state, relations, Arc::clone(&self.system), session, search_path)
     }
 }

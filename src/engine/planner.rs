@@ -30,11 +30,18 @@ use crate::statement::{Kind, parse};
 /// Views that read views that read views: deeper than this is taken for a mistake.
 const MAX_VIEW_DEPTH: usize = 32;
 
+/// The relations that tell of the session that asks, and of others.
+pub(crate) trait SessionTables: Send + Sync {
+    /// The relation of that name in `pg_catalog`, with times in `zone`; `None` if there is none.
+    fn table(&self, name: &str, zone: &Arc<str>) -> datafusion::error::Result<Option<Arc<dyn TableProvider>>>;
+}
+
 /// Plans the queries of one statement against one view of the catalog.
 pub(crate) struct Planner {
     state: SessionState,
     relations: Arc<Relations>,
     system: Arc<SystemTables>,
+    session: Arc<dyn SessionTables>,
     search_path: Vec<String>,
 }
 
@@ -53,9 +60,10 @@ impl Planner {
         state: SessionState,
         relations: Arc<Relations>,
         system: Arc<SystemTables>,
+        session: Arc<dyn SessionTables>,
         search_path: Vec<String>,
     ) -> Self {
-        Self { state, relations, system, search_path }
+        Self { state, relations, system, session, search_path }
     }
 
     /// DataFusion's state, for building plans by hand.
@@ -123,8 +131,23 @@ impl Planner {
     }
 
     fn types(&self) -> Result<Arc<dyn TypePlanner>> {
-        let zone = self.state.config_options().execution.time_zone.clone();
-        Ok(Arc::new(CastTypes { time_zone: zone.unwrap_or_else(|| "UTC".to_owned()).into() }))
+        Ok(Arc::new(CastTypes { time_zone: self.time_zone() }))
+    }
+
+    /// The session's time zone.
+    pub(crate) fn time_zone(&self) -> Arc<str> {
+        self.state.config_options().execution.time_zone.as_deref().unwrap_or("UTC").into()
+    }
+
+    /// The type that a SQL type names, as a cast to it has it.
+    ///
+    /// # Errors
+    /// 42704 if there is none.
+    pub(crate) fn type_field(&self, data_type: &ast::DataType) -> Result<FieldRef> {
+        self.types()?.plan_type_field(data_type)?.ok_or_else(|| {
+            let name = data_type.to_string().to_lowercase();
+            Error::new(SqlState::UNDEFINED_OBJECT, format!("type \"{name}\" does not exist"))
+        })
     }
 
     /// The relation that a reference names; `None` leaves the planner to say that there is none.
@@ -137,19 +160,31 @@ impl Planner {
         if reference.catalog().is_some_and(|c| c != DATABASE && c != "postgres") {
             return Err(Error::unsupported(format!("cross-database reference \"{reference}\"")));
         }
-        if reference.schema() == Some(INFORMATION_SCHEMA) {
-            let table = self.relations.information_schema().table(reference.table()).await?;
-            return Ok(table.map(|table| (None, provider_as_source(table))));
-        }
-        if reference.schema().is_none_or(|schema| schema == PG_CATALOG) {
-            if let Some(table) = self.system.table(reference.table()) {
+        let name = reference.table();
+        // PostgreSQL's own schema is searched first unless the path says when.
+        let implicit = (!search_path.iter().any(|schema| schema == PG_CATALOG)).then_some(PG_CATALOG);
+        let schemas: Vec<&str> = match reference.schema() {
+            Some(schema) => vec![schema],
+            None => implicit.into_iter().chain(search_path.iter().map(String::as_str)).collect(),
+        };
+        let mut found = None;
+        for schema in schemas {
+            let table = match schema {
+                PG_CATALOG => match self.session.table(name, &self.time_zone())? {
+                    Some(table) => Some(table),
+                    None => self.system.table(name),
+                },
+                INFORMATION_SCHEMA => self.relations.information_schema().table(name).await?,
+                _ => None,
+            };
+            if let Some(table) = table {
                 return Ok(Some((None, provider_as_source(table))));
             }
+            found = self.relations.lookup(schema, name);
+            if found.is_some() {
+                break;
+            }
         }
-        let found = match reference.schema() {
-            Some(schema) => self.relations.lookup(schema, reference.table()),
-            None => search_path.iter().find_map(|schema| self.relations.lookup(schema, reference.table())),
-        };
         Ok(match found {
             Some(Relation::Table(def)) => Some((Some(def.id), provider_as_source(self.relations.table(def.id).await?))),
             Some(Relation::View(def)) => Some((Some(def.id), provider_as_source(self.expand(&def, depth).await?))),

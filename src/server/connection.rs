@@ -76,7 +76,8 @@ impl Connection {
 
     /// Waits for one message and answers it.
     async fn serve_one(&mut self) -> Result<(), End> {
-        let Some(frame) = self.wire.frame(self.patience, self.in_series).await? else {
+        let patience = self.patience();
+        let Some(frame) = self.wire.frame(patience, self.in_series).await? else {
             return Err(End::fatal(self.idle_for_too_long()));
         };
         let tag = frame.tag;
@@ -95,6 +96,10 @@ impl Connection {
         match outcome {
             Ok(()) => {}
             Err(Stop::Connection(end)) => return Err(end),
+            // The session was told to end, and its statement heard it first.
+            Err(Stop::Statement(error)) if error.sqlstate == SqlState::ADMIN_SHUTDOWN => {
+                return Err(End::fatal(error));
+            }
             Err(Stop::Statement(error)) => {
                 self.report(&error)?;
                 self.skipping = extended;
@@ -121,6 +126,21 @@ impl Connection {
             }
             // Sync is answered by what follows every message outside the extended protocol.
             Message::Sync | Message::StrayCopy | Message::Terminate => Ok(()),
+        }
+    }
+
+    /// How long the client may send nothing now: what the server allows, and less if the client's settings say so,
+    /// which count while the client could send a command.
+    fn patience(&mut self) -> Option<Duration> {
+        if self.in_series {
+            return self.patience;
+        }
+        let in_transaction = self.in_transaction();
+        let settings = self.session.settings();
+        let own = if in_transaction { settings.idle_in_transaction_timeout() } else { settings.idle_timeout() };
+        match (self.patience, own) {
+            (Some(server), Some(own)) => Some(server.min(own)),
+            (server, own) => server.or(own),
         }
     }
 
@@ -184,10 +204,11 @@ impl Connection {
     fn idle_for_too_long(&self) -> Error {
         match self.session.transaction() {
             TransactionStatus::Idle => {
-                Error::new(SqlState("57P05"), "terminating connection due to idle-session timeout")
+                Error::new(SqlState::IDLE_SESSION_TIMEOUT, "terminating connection due to idle-session timeout")
             }
             TransactionStatus::Active | TransactionStatus::Failed => {
-                Error::new(SqlState("25P03"), "terminating connection due to idle-in-transaction timeout")
+                let message = "terminating connection due to idle-in-transaction timeout";
+                Error::new(SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT, message)
             }
         }
     }

@@ -144,7 +144,7 @@ async fn serve(server: Arc<Server>, stream: TcpStream, peer: SocketAddr) {
         tracing::debug!(%peer, %error, "client left before its connection was set up");
         return;
     }
-    let mut wire = Wire::new(stream, server.shutdown.clone());
+    let mut wire = Wire::new(stream, server.shutdown.of_one());
     let startup = startup::open(&server, &mut wire, peer);
     let outcome = time::timeout(server.options.startup_timeout, startup).await;
     match outcome {

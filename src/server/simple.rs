@@ -15,6 +15,7 @@ use super::error::Stop;
 /// the first that fails stops the rest.
 pub(super) async fn query(connection: &mut Connection, sql: &str) -> Result<(), Stop> {
     connection.store.close_unnamed();
+    connection.session.statements().remove("");
     let statements = connection.session.parse(sql)?;
     if statements.is_empty() {
         return Ok(connection.wire.push(EmptyQueryResponse::new())?);
@@ -59,7 +60,9 @@ async fn run(connection: &mut Connection, statement: Statement) -> Result<(), St
             cursor.tag(sent.rows)
         }
         Execution::Done { tag } => {
-            store.forget(session.take_deallocated())?;
+            if session.take_portals_closed() {
+                store.close_portals();
+            }
             tag
         }
     };

@@ -79,6 +79,8 @@ fn admit(server: &Server, wire: &mut Wire, peer: SocketAddr, startup: Startup) -
     // They are about to be reported with all the others.
     drop(session.take_changed_parameters());
 
+    let shutdown = wire.shutdown();
+    session.backend().connected(peer, move || shutdown.now());
     let canceller = session.canceller();
     let backend = server.backends.register(session.pid(), startup.key_length(), move || {
         canceller.cancel();

@@ -52,6 +52,19 @@ pub(super) struct Shutdown {
     pub(super) all: CancellationToken,
 }
 
+impl Shutdown {
+    /// The shutdown of one connection: with the server's, or alone.
+    pub(super) fn of_one(&self) -> Self {
+        Self { idle: self.idle.child_token(), all: self.all.child_token() }
+    }
+
+    /// Ends what it is the shutdown of, now.
+    pub(super) fn now(&self) {
+        self.idle.cancel();
+        self.all.cancel();
+    }
+}
+
 /// The socket of one connection.
 pub(super) struct Wire {
     reader: OwnedReadHalf,
@@ -67,6 +80,11 @@ impl Wire {
     pub(super) fn new(stream: TcpStream, shutdown: Shutdown) -> Self {
         let (reader, writer) = stream.into_split();
         Self { reader, writer, input: BytesMut::new(), output: BytesMut::new(), shutdown }
+    }
+
+    /// What ends this connection.
+    pub(super) fn shutdown(&self) -> Shutdown {
+        self.shutdown.clone()
     }
 
     /// Waits for `work`, writing out what is pending and reading ahead. The client's end of the

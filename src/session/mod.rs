@@ -1,9 +1,12 @@
 //! One caller: settings, transaction, cancellation. Every entry point, library and wire, goes through it.
 
 mod functions;
+mod notices;
+pub(crate) mod prepared;
 mod rows;
 mod running;
 pub(crate) mod settings;
+pub(crate) mod views;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,13 +20,19 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::SessionConfig;
 use datafusion::scalar::ScalarValue;
+use parking_lot::RwLock;
 use tokio::sync::OwnedMutexGuard;
 
+pub use self::notices::Notice;
+use self::notices::Notices;
+use self::prepared::Statements;
 pub use self::rows::Rows;
 pub use self::running::Canceller;
 pub(crate) use self::running::Running;
-use self::settings::{Scope, Settings};
-use crate::engine::{Engine, Planner};
+use self::settings::{Saved, Settings};
+use self::views::Views;
+use crate::engine::activity::{Backend, Place};
+use crate::engine::{Engine, Planner, SessionTables};
 use crate::error::{Error, Result, SqlState};
 use crate::statement::{self, Kind, Statement};
 
@@ -36,21 +45,6 @@ pub enum TransactionStatus {
     Active,
     /// Inside of one that failed: everything is refused until it ends.
     Failed,
-}
-
-/// Something the user should know that is not an error.
-#[derive(Debug, Clone)]
-pub struct Notice {
-    /// `NOTICE`, `WARNING`, `INFO`.
-    pub severity: &'static str,
-    /// The condition; 00000 for a plain notice.
-    pub sqlstate: SqlState,
-    /// What happened, lowercase.
-    pub message: String,
-    /// More of it.
-    pub detail: Option<String>,
-    /// What to do about it.
-    pub hint: Option<String>,
 }
 
 /// A statement planned as far as its parameters and columns.
@@ -112,11 +106,19 @@ pub struct Session {
     /// Locks on keyed tables that the open transaction has put rows into.
     locks: HashMap<ObjectId, OwnedMutexGuard<()>>,
     /// Savepoints of the open block, oldest first.
-    savepoints: Vec<(String, Savepoint)>,
-    /// Prepared statements that the connection is to forget; `None` is all of them.
-    deallocated: Vec<Option<String>>,
+    savepoints: Vec<(String, Savepoint, Saved)>,
+    /// Prepared statements, of SQL and of the client's protocol.
+    statements: Statements,
+    /// The connection is to close its portals: CLOSE ALL or DISCARD ALL ran.
+    portals_closed: bool,
     canceller: Canceller,
-    notices: Vec<Notice>,
+    notices: Notices,
+    /// The schemas of the search path that exist, for the functions that tell.
+    path: Arc<RwLock<Vec<String>>>,
+    /// The relations that tell of sessions.
+    views: Arc<dyn SessionTables>,
+    /// The session's place among the live ones.
+    place: Place,
 }
 
 impl std::fmt::Debug for Session {
@@ -128,13 +130,22 @@ impl std::fmt::Debug for Session {
 impl Session {
     pub(crate) fn new(engine: Arc<Engine>, user: &str, pid: i32) -> Result<Self> {
         let settings = Settings::new(user);
+        let (canceller, notices) = (Canceller::default(), Notices::default());
+        let (failed, path, statements) = (Arc::default(), Arc::default(), Statements::default());
+        let activity = Arc::clone(engine.activity());
         let facts = functions::SessionFacts {
             user: user.to_owned(),
             database: crate::engine::DATABASE.to_owned(),
             pid,
             settings: settings.shared(),
+            path: Arc::clone(&path),
+            activity: Arc::clone(&activity),
+            notices: notices.clone(),
             started: engine.started(),
         };
+        let place = activity.enter(pid, user, settings.shared(), canceller.clone(), Arc::clone(&failed));
+        let views =
+            Views { user: user.to_owned(), settings: settings.shared(), statements: statements.clone(), activity };
         Ok(Self {
             functions: functions::all(facts),
             engine,
@@ -142,13 +153,17 @@ impl Session {
             pid,
             settings,
             block: Block::None,
-            failed: Arc::default(),
+            failed,
             work: None,
             locks: HashMap::new(),
             savepoints: Vec::new(),
-            deallocated: Vec::new(),
-            canceller: Canceller::default(),
-            notices: Vec::new(),
+            statements,
+            portals_closed: false,
+            canceller,
+            notices,
+            path,
+            views: Arc::new(views),
+            place,
         })
     }
 
@@ -176,9 +191,16 @@ impl Session {
         declared: Vec<Option<FieldRef>>,
     ) -> Result<Prepared> {
         self.check_block(&statement.kind)?;
+        self.canceller.check()?;
+        self.place.begin(&statement.text);
         let running = self.canceller.begin(self.settings.statement_timeout());
-        let began = self.begin_work().await?;
-        let described = running.race(statement::describe(self, &statement.kind, &declared)).await;
+        let began = self.begin_work().await;
+        let described = match &began {
+            Ok(_) => running.race(statement::describe(self, &statement.kind, &declared)).await,
+            Err(_) => Ok(Default::default()),
+        };
+        self.place.rest();
+        let began = began?;
         let described = described.map_err(|e| e.locate(&statement));
         if began && self.block == Block::None {
             self.work = None;
@@ -199,7 +221,14 @@ impl Session {
     /// prepared with; whatever the statement itself meets. On an error nothing of the statement remains.
     pub async fn execute(&mut self, prepared: &Prepared, params: Vec<ScalarValue>) -> Result<Execution> {
         let statement = &prepared.statement;
-        let outcome = self.execute_located(prepared, params).await;
+        self.canceller.check()?;
+        self.place.begin(&statement.text);
+        let mut outcome = self.execute_located(prepared, params).await;
+        match &mut outcome {
+            // Until the last of the rows is read or dropped.
+            Ok(Execution::Rows(rows)) => rows.backend = Some(Arc::clone(&self.place)),
+            _ => self.place.rest(),
+        }
         outcome.map_err(|e| e.locate(statement))
     }
 
@@ -335,8 +364,16 @@ impl Session {
         }
     }
 
+    /// Goes on with a statement whose rows the client had suspended: it can be cancelled again, and the limit on its
+    /// time starts anew, as PostgreSQL counts it for each Execute message.
+    pub(crate) fn resume(&mut self, rows: &Rows) {
+        self.canceller.resume(&rows.running, self.settings.statement_timeout());
+        self.place.resume();
+    }
+
     fn enter(&mut self, block: Block) {
         self.block = block;
+        self.place.set_block(block == Block::Explicit);
         self.savepoints.clear();
         self.failed.store(false, Ordering::Release);
         self.settings.begin();
@@ -346,7 +383,10 @@ impl Session {
     pub(crate) fn begin(&mut self) -> bool {
         match self.block {
             Block::None => self.enter(Block::Explicit),
-            Block::Implicit => self.block = Block::Explicit,
+            Block::Implicit => {
+                self.block = Block::Explicit;
+                self.place.set_block(true);
+            }
             Block::Explicit => return true,
         }
         false
@@ -355,6 +395,7 @@ impl Session {
     /// Commits the open block.
     pub(crate) async fn commit(&mut self) -> Result<()> {
         self.block = Block::None;
+        self.place.set_block(false);
         let outcome = match self.work.take() {
             Some(work) => work.commit().await.map_err(Error::from),
             None => Ok(()),
@@ -370,6 +411,7 @@ impl Session {
     /// Rolls the open block back.
     pub(crate) async fn rollback(&mut self) {
         self.block = Block::None;
+        self.place.set_block(false);
         self.failed.store(false, Ordering::Release);
         self.settings.rollback();
         if let Some(work) = self.work.take() {
@@ -383,7 +425,7 @@ impl Session {
         self.only_in_block("SAVEPOINT")?;
         self.begin_work().await?;
         let savepoint = self.work()?.savepoint();
-        self.savepoints.push((name.to_owned(), savepoint));
+        self.savepoints.push((name.to_owned(), savepoint, self.settings.saved()));
         Ok(())
     }
 
@@ -398,7 +440,9 @@ impl Session {
     pub(crate) fn rollback_to(&mut self, name: &str) -> Result<()> {
         let at = self.find_savepoint("ROLLBACK TO SAVEPOINT", name)?;
         self.savepoints.truncate(at + 1);
-        let savepoint = self.savepoints[at].1.clone();
+        let (_, savepoint, saved) = &self.savepoints[at];
+        let savepoint = savepoint.clone();
+        self.settings.return_to(saved);
         self.work()?.return_to(savepoint);
         self.failed.store(false, Ordering::Release);
         Ok(())
@@ -406,7 +450,7 @@ impl Session {
 
     fn find_savepoint(&mut self, statement: &str, name: &str) -> Result<usize> {
         self.only_in_block(statement)?;
-        self.savepoints.iter().rposition(|(set, _)| set == name).ok_or_else(|| {
+        self.savepoints.iter().rposition(|(set, ..)| set == name).ok_or_else(|| {
             self.failed.store(true, Ordering::Release);
             Error::new(SqlState::INVALID_SAVEPOINT_SPECIFICATION, format!("savepoint \"{name}\" does not exist"))
         })
@@ -420,14 +464,24 @@ impl Session {
         Err(Error::new(SqlState::NO_ACTIVE_SQL_TRANSACTION, message))
     }
 
-    /// Notes that the connection is to forget a prepared statement, or all of them.
-    pub(crate) fn deallocate(&mut self, name: Option<String>) {
-        self.deallocated.push(name);
+    /// The session's prepared statements.
+    pub(crate) fn statements(&self) -> &Statements {
+        &self.statements
     }
 
-    /// Prepared statements to forget since this was last asked; `None` is all.
-    pub(crate) fn take_deallocated(&mut self) -> Vec<Option<String>> {
-        std::mem::take(&mut self.deallocated)
+    /// Notes that the connection is to close its portals.
+    pub(crate) fn close_portals(&mut self) {
+        self.portals_closed = true;
+    }
+
+    /// Whether the connection is to close its portals since this was last asked.
+    pub(crate) fn take_portals_closed(&mut self) -> bool {
+        std::mem::take(&mut self.portals_closed)
+    }
+
+    /// The session as other sessions see it.
+    pub(crate) fn backend(&self) -> &Arc<Backend> {
+        &self.place
     }
 
     /// Makes this session the only one to put rows into a keyed table until its transaction ends, so that the keys it
@@ -437,17 +491,24 @@ impl Session {
             return Ok(());
         }
         let lock = self.engine.table_lock(id);
-        let guard = if self.locks.is_empty() {
-            lock.lock_owned().await
-        } else {
-            // Two sessions that hold one table each and want the other's would wait for ever.
-            tokio::time::timeout(SECOND_LOCK, lock.lock_owned()).await.map_err(|_| {
-                Error::new(
-                    SqlState::SERIALIZATION_FAILURE,
-                    "could not lock a second table: a concurrent transaction holds it",
-                )
-            })?
+        let limit = self.settings.lock_timeout();
+        // Two sessions that hold one table each and want the other's would wait for ever.
+        let patience = if self.locks.is_empty() { limit } else { Some(limit.unwrap_or(SECOND_LOCK).min(SECOND_LOCK)) };
+        self.place.wait_for_lock(true);
+        let guard = match patience {
+            None => Ok(lock.lock_owned().await),
+            Some(patience) => tokio::time::timeout(patience, lock.lock_owned()).await,
         };
+        self.place.wait_for_lock(false);
+        let guard = guard.map_err(|_| match limit {
+            Some(limit) if Some(limit) == patience => {
+                Error::new(SqlState::LOCK_NOT_AVAILABLE, "canceling statement due to lock timeout")
+            }
+            _ => Error::new(
+                SqlState::SERIALIZATION_FAILURE,
+                "could not lock a second table: a concurrent transaction holds it",
+            ),
+        })?;
         if self.work()?.is_clean() {
             self.renew_work().await?;
         }
@@ -508,12 +569,18 @@ impl Session {
             options.execution.batch_size = rows;
         }
         let search_path = self.search_path();
-        Ok(self.engine.planner(view, config, &self.functions, search_path, zone))
+        let exists = |schema: &String| {
+            view.objects().schema(schema).is_some() || ["pg_catalog", "information_schema"].contains(&schema.as_str())
+        };
+        *self.path.write() = search_path.iter().filter(|schema| exists(schema)).cloned().collect();
+        let views = Arc::clone(&self.views);
+        Ok(self.engine.planner(view, config, &self.functions, views, search_path, zone))
     }
 
-    /// The schemas in which an unqualified name is looked up, in order.
+    /// The schemas in which an unqualified name is looked up, in order; `$user` is the schema named like the user.
     pub(crate) fn search_path(&self) -> Vec<String> {
-        self.settings.search_path().into_iter().filter(|schema| schema != "$user").collect()
+        let path = self.settings.search_path().into_iter();
+        path.map(|schema| if schema == "$user" { self.user.clone() } else { schema }).collect()
     }
 
     /// The schema in which an object without schema is made: the first of the path that exists.
@@ -526,9 +593,9 @@ impl Session {
         })
     }
 
-    /// Sets a setting for the session, as a startup parameter does.
+    /// Sets a setting as a startup parameter does: RESET comes back to it.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        self.settings.set(name, Some(value), Scope::Session)
+        self.settings.set_default(name, value)
     }
 
     /// A setting's value as `SHOW` prints it, `None` if there is no such setting.
@@ -549,22 +616,16 @@ impl Session {
     }
 
     pub(crate) fn notice(&mut self, message: impl Into<String>) {
-        self.notices.push(Notice {
-            severity: "NOTICE",
-            sqlstate: SqlState::SUCCESSFUL_COMPLETION,
-            message: message.into(),
-            detail: None,
-            hint: None,
-        });
+        self.notices.push("NOTICE", SqlState::SUCCESSFUL_COMPLETION, message);
     }
 
     pub(crate) fn warning(&mut self, sqlstate: SqlState, message: impl Into<String>) {
-        self.notices.push(Notice { severity: "WARNING", sqlstate, message: message.into(), detail: None, hint: None });
+        self.notices.push("WARNING", sqlstate, message);
     }
 
     /// Notices since they were last taken.
     pub fn take_notices(&mut self) -> Vec<Notice> {
-        let mut notices = std::mem::take(&mut self.notices);
+        let mut notices = self.notices.take();
         notices.retain(|notice| self.settings.wants_message(notice.severity));
         notices
     }

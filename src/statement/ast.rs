@@ -34,6 +34,11 @@ impl Statement {
         Self { kind, text: Arc::from(text), offset, start }
     }
 
+    /// Another statement within this one's text, for errors that point there.
+    pub(super) fn with_kind(&self, kind: Kind) -> Self {
+        Self { kind, ..self.clone() }
+    }
+
     /// The position of a span's line and column (both from 1) as the protocol wants it: in characters of the
     /// message, from 1. `None` where the place is unknown (line 0) or lies before this statement.
     pub fn position(&self, line: u64, column: u64) -> Option<usize> {
@@ -77,7 +82,7 @@ pub enum Kind {
         analyze: bool,
         /// Show more.
         verbose: bool,
-        /// [`Kind::Query`], [`Kind::Insert`], or a [`Kind::CreateTable`] that has a query.
+        /// [`Kind::Query`], [`Kind::Insert`], [`Kind::Execute`], or a [`Kind::CreateTable`] that has a query.
         statement: Box<Kind>,
     },
     /// CREATE TABLE, from columns or from a query.
@@ -149,8 +154,28 @@ pub enum Kind {
     RollbackTo(String),
     /// CALL of a procedure.
     Call(Call),
-    /// DEALLOCATE of a statement prepared by the client's protocol; `None` is ALL.
+    /// PREPARE.
+    Prepare {
+        /// The statement's name, folded.
+        name: String,
+        /// The types of `$1`, `$2`, …; `None` leaves one to inference.
+        types: Vec<Option<DataType>>,
+        /// [`Kind::Query`] or [`Kind::Insert`].
+        statement: Box<Kind>,
+    },
+    /// EXECUTE of a prepared statement.
+    Execute {
+        /// Its name, folded.
+        name: String,
+        /// The values of its parameters.
+        arguments: Vec<Expr>,
+    },
+    /// DEALLOCATE of a prepared statement, by its folded name; `None` is ALL.
     Deallocate(Option<String>),
+    /// CLOSE ALL: the portals of the client's protocol, since SQL has no cursors yet.
+    CloseAll,
+    /// UNLISTEN. A session listens to nothing.
+    Unlisten,
 }
 
 /// CALL.

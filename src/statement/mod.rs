@@ -8,6 +8,7 @@ mod explain;
 mod insert;
 mod maintain;
 mod parse;
+mod prepared;
 mod query;
 mod schema;
 mod setting;
@@ -36,6 +37,7 @@ pub(crate) async fn describe(
     let (params, columns) = match kind {
         Kind::Query(query) => query::describe(session, query, declared).await?,
         Kind::Insert(insert) => (insert::parameters(session, insert, declared).await?, None),
+        Kind::Execute { name, .. } => return Ok((no_parameters(declared)?, prepared::columns(session, name))),
         Kind::Explain { statement, .. } => {
             let (params, _) = Box::pin(describe(session, statement, declared)).await?;
             return Ok((params, Some(explain::columns())));
@@ -62,17 +64,7 @@ pub(crate) async fn run(
     running: Running,
 ) -> Result<Execution> {
     let kind = &prepared.statement.kind;
-    if writes(kind) {
-        if session.settings().transaction_read_only() {
-            let message = format!("cannot execute {} in a read-only transaction", name(kind));
-            return Err(Error::new(SqlState::READ_ONLY_SQL_TRANSACTION, message));
-        }
-        // Taken before anything is written, so that who may not write hears it before the work is done.
-        session.engine().begin_writing().await?;
-        if session.autocommits() {
-            session.renew_work().await?;
-        }
-    }
+    before(session, kind).await?;
     match kind {
         Kind::Query(query) => query::run(session, query, prepared, params, running).await,
         Kind::Insert(insert) => insert::run(session, insert, prepared, params).await,
@@ -89,10 +81,16 @@ pub(crate) async fn run(
         Kind::Discard(target) => setting::discard(session, *target),
         Kind::Show(target) => show::run(session, target, running).await,
         Kind::Call(procedure) => call::run(session, procedure, prepared, params, running).await,
-        Kind::Deallocate(name) => {
-            session.deallocate(name.clone());
-            Ok(Execution::done(if name.is_some() { "DEALLOCATE" } else { "DEALLOCATE ALL" }))
+        Kind::Prepare { name, types, statement } => {
+            self::prepared::prepare(session, &prepared.statement, name, types, statement).await
         }
+        Kind::Execute { name, arguments } => self::prepared::execute(session, name, arguments, running).await,
+        Kind::Deallocate(name) => self::prepared::deallocate(session, name.as_deref()),
+        Kind::CloseAll => {
+            session.close_portals();
+            Ok(Execution::done("CLOSE CURSOR ALL"))
+        }
+        Kind::Unlisten => Ok(Execution::done("UNLISTEN")),
         Kind::SetTransaction { .. }
         | Kind::Begin { .. }
         | Kind::Commit
@@ -101,6 +99,23 @@ pub(crate) async fn run(
         | Kind::Release(_)
         | Kind::RollbackTo(_) => Err(Error::internal("a transaction statement was run as an ordinary one")),
     }
+}
+
+/// What comes before a statement that changes the warehouse: whether it may.
+async fn before(session: &mut Session, kind: &Kind) -> Result<()> {
+    if !writes(kind) {
+        return Ok(());
+    }
+    if session.settings().transaction_read_only() {
+        let message = format!("cannot execute {} in a read-only transaction", name(kind));
+        return Err(Error::new(SqlState::READ_ONLY_SQL_TRANSACTION, message));
+    }
+    // Taken before anything is written, so that who may not write hears it before the work is done.
+    session.engine().begin_writing().await?;
+    if session.autocommits() {
+        session.renew_work().await?;
+    }
+    Ok(())
 }
 
 /// Whether a statement changes the warehouse.

@@ -28,8 +28,8 @@ pub(super) fn reset(session: &mut Session, target: &ResetTarget) -> Result<Execu
     Ok(Execution::done("RESET"))
 }
 
-/// Runs DISCARD. A session keeps no plans, sequences or temporary tables; prepared statements are the
-/// connection's, which is told to forget them.
+/// Runs DISCARD. A session keeps no plans, sequences or temporary tables; portals are the connection's, which is told
+/// to close them.
 pub(super) fn discard(session: &mut Session, target: DiscardTarget) -> Result<Execution> {
     Ok(Execution::done(match target {
         DiscardTarget::All => {
@@ -38,7 +38,8 @@ pub(super) fn discard(session: &mut Session, target: DiscardTarget) -> Result<Ex
                 return Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
             }
             session.settings().reset_all();
-            session.deallocate(None);
+            session.statements().clear();
+            session.close_portals();
             "DISCARD ALL"
         }
         DiscardTarget::Plans => "DISCARD PLANS",

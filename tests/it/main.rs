@@ -1,6 +1,6 @@
 //! The integration tests: one binary, a module per topic.
 //!
-//! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions` and `plans` talk to a
+//! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions`, `sessions` and `plans` talk to a
 //! server inside this process; `cancel`, `memory`, `shutdown`, `durability` and `lease` spawn the real binary,
 //! because they look at it from outside or kill it. `reference` compares
 //! functions with figures of other programs, `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
@@ -14,6 +14,7 @@ mod plans;
 mod process;
 mod raw;
 mod reference;
+mod sessions;
 mod shutdown;
 mod slt;
 mod tidy;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     trials.extend(wire::trials());
     trials.extend(values::trials());
     trials.extend(transactions::trials());
+    trials.extend(sessions::trials());
     trials.extend(plans::trials());
     trials.extend(cancel::trials());
     trials.extend(memory::trials());

@@ -8,6 +8,7 @@
 //! of which we only do one value, that value is accepted and every other is refused with the reason (0A000).
 
 mod checks;
+mod custom;
 mod date_style;
 mod definition;
 mod definitions;
@@ -27,7 +28,7 @@ use crate::error::Result;
 use self::definition::Value;
 use self::definitions::{DEFINITIONS, Key, MESSAGE_LEVELS};
 pub(crate) use self::identifiers::quote_identifier;
-pub(crate) use self::values::Values;
+pub(crate) use self::values::{Listed, Saved, Values};
 
 /// How long a value lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,8 +79,13 @@ impl Settings {
     }
 
     /// The name as SHOW heads its column with it; 42704 for a name that is no setting.
-    pub(crate) fn display_name(&self, name: &str) -> Result<&'static str> {
-        values::find(name).map(|definition| definition.name)
+    pub(crate) fn display_name(&self, name: &str) -> Result<String> {
+        self.values.read().display_name(name)
+    }
+
+    /// Sets what RESET comes back to, and the value with it: what the client says when it connects.
+    pub(crate) fn set_default(&mut self, name: &str, value: &str) -> Result<()> {
+        self.values.write().set_default(name, value)
     }
 
     /// Name, value and description of every setting, by name: SHOW ALL.
@@ -114,6 +120,16 @@ impl Settings {
         self.values.write().rollback();
     }
 
+    /// The values as they are, for a savepoint.
+    pub(crate) fn saved(&self) -> Saved {
+        self.values.read().saved()
+    }
+
+    /// Back to a savepoint of the open block.
+    pub(crate) fn return_to(&mut self, saved: &Saved) {
+        self.values.write().return_to(saved);
+    }
+
     /// The settings that clients are told of when they connect, with their values.
     pub(crate) fn reported(&self) -> Vec<(String, String)> {
         let values = self.values.read();
@@ -128,7 +144,26 @@ impl Settings {
 
     /// The longest time a statement may run; `None` is no limit.
     pub(crate) fn statement_timeout(&self) -> Option<Duration> {
-        let limit = u64::try_from(self.values.read().number(Key::StatementTimeout)).ok();
+        self.timeout(Key::StatementTimeout)
+    }
+
+    /// The longest wait for a lock; `None` is no limit.
+    pub(crate) fn lock_timeout(&self) -> Option<Duration> {
+        self.timeout(Key::LockTimeout)
+    }
+
+    /// How long a client may leave a transaction waiting; `None` is no limit.
+    pub(crate) fn idle_in_transaction_timeout(&self) -> Option<Duration> {
+        self.timeout(Key::IdleInTransactionSessionTimeout)
+    }
+
+    /// How long a client may send nothing outside of a transaction; `None` is no limit.
+    pub(crate) fn idle_timeout(&self) -> Option<Duration> {
+        self.timeout(Key::IdleSessionTimeout)
+    }
+
+    fn timeout(&self, key: Key) -> Option<Duration> {
+        let limit = u64::try_from(self.values.read().number(key)).ok();
         limit.filter(|limit| *limit > 0).map(Duration::from_millis)
     }
 

@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::cursor::Cursor;
-use super::{create_table, query, refused};
+use super::{create_table, prepared, query, refused};
 use crate::error::{Result, SqlState};
 use crate::statement::ast::{Kind, fold};
 
@@ -40,7 +40,10 @@ fn explained(cursor: &mut Cursor<'_>) -> Result<Kind> {
         // Without a query there is nothing to explain: AS is missing here.
         return if create.as_query.is_some() { Ok(Kind::CreateTable(create)) } else { Err(cursor.unexpected()) };
     }
-    if cursor.at_one_of(&["UPDATE", "DELETE", "MERGE", "CREATE", "DECLARE", "EXECUTE"]) {
+    if cursor.at(&["EXECUTE"]) {
+        return prepared::execute(cursor);
+    }
+    if cursor.at_one_of(&["UPDATE", "DELETE", "MERGE", "CREATE", "DECLARE"]) {
         return Err(refused::refuse(cursor));
     }
     Err(cursor.unexpected())

@@ -16,6 +16,7 @@ mod ddl;
 mod dialect;
 mod explain;
 mod place;
+mod prepared;
 mod query;
 mod refused;
 mod rewrite;
@@ -89,7 +90,7 @@ fn kind(cursor: &mut Cursor<'_>) -> Result<Kind> {
     if query::at_query(cursor) {
         return query::query(cursor);
     }
-    let rules: [(&[&str], fn(&mut Cursor<'_>) -> Result<Kind>); 16] = [
+    let rules: [(&[&str], fn(&mut Cursor<'_>) -> Result<Kind>); 20] = [
         (&["INSERT"], query::insert),
         (&["EXPLAIN"], explain::explain),
         (&["CREATE"], ddl::create),
@@ -105,7 +106,11 @@ fn kind(cursor: &mut Cursor<'_>) -> Result<Kind> {
         (&["ROLLBACK", "ABORT"], transaction::rollback),
         (&["SAVEPOINT"], transaction::savepoint),
         (&["RELEASE"], transaction::release),
-        (&["DEALLOCATE"], settings::deallocate),
+        (&["PREPARE"], prepared::prepare),
+        (&["EXECUTE"], prepared::execute),
+        (&["DEALLOCATE"], prepared::deallocate),
+        (&["CLOSE"], prepared::close),
+        (&["UNLISTEN"], prepared::unlisten),
     ];
     match rules.iter().find(|(words, _)| cursor.at_one_of(words)) {
         Some((_, rule)) => rule(cursor),

@@ -206,13 +206,3 @@ fn setting_name(cursor: &mut Cursor<'_>) -> Result<String> {
     let parts = cursor.dotted()?;
     Ok(parts.iter().map(|part| part.value.to_ascii_lowercase()).collect::<Vec<_>>().join("."))
 }
-
-/// DEALLOCATE [PREPARE] name | ALL.
-pub(super) fn deallocate(cursor: &mut Cursor<'_>) -> Result<Kind> {
-    cursor.expect(&["DEALLOCATE"])?;
-    cursor.eat(&["PREPARE"]);
-    if cursor.eat(&["ALL"]) {
-        return Ok(Kind::Deallocate(None));
-    }
-    Ok(Kind::Deallocate(Some(cursor.name()?)))
-}
