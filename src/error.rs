@@ -32,6 +32,7 @@ use std::fmt;
 use datafusion::error::DataFusionError;
 
 pub(crate) use nearest::nearest;
+pub(crate) use planning::no_type;
 pub use sqlstate::SqlState;
 pub(crate) use type_name::type_name;
 

@@ -2,6 +2,7 @@
 //! DataFusion `SessionState`.
 
 pub(crate) mod activity;
+mod array_length;
 mod compute;
 mod interrupt;
 mod maintenance;
@@ -11,6 +12,8 @@ mod planner;
 mod relations;
 mod rewrite;
 mod semantics;
+pub(crate) mod suggest;
+mod sum;
 mod system;
 pub(crate) mod types;
 
@@ -35,6 +38,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::execution::{FunctionRegistry, SessionStateBuilder, SessionStateDefaults, TaskContext};
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::planner::ExprPlanner;
+use datafusion::optimizer::Analyzer;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
 use futures::stream::BoxStream;
@@ -49,6 +53,7 @@ pub(crate) use self::planner::{Planner, SessionTables, named, parameters, same_c
 pub(crate) use self::relations::{DATABASE, Relations};
 pub(crate) use self::rewrite::cast;
 pub(crate) use self::semantics::assignment;
+pub(crate) use self::semantics::print::TextForms;
 use self::system::SystemTables;
 use crate::error::{Error, Result};
 use crate::session::Session;
@@ -140,14 +145,19 @@ impl Engine {
         // Asked in order: ours decide types before DataFusion's build expressions.
         let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(operators::PostgresOperators)];
         planners.extend(SessionStateDefaults::default_expr_planners());
+        let mut rules = Analyzer::new().rules;
+        rules.insert(0, Arc::new(semantics::unknown::UntypedLiterals));
+        rules.push(Arc::new(semantics::PostgresSemantics));
         let mut template = SessionStateBuilder::new_with_default_features()
             .with_runtime_env(Arc::clone(&runtime))
             .with_config(SessionConfig::new())
-            .with_analyzer_rule(Arc::new(semantics::PostgresSemantics))
+            .with_analyzer_rules(rules)
             .with_expr_planners(planners)
             .build();
         udfs::register_all(&mut template)?;
         FunctionRegistry::register_udf(&mut template, Arc::new(semantics::zone::function()))?;
+        FunctionRegistry::register_udf(&mut template, Arc::new(array_length::function()))?;
+        FunctionRegistry::register_udaf(&mut template, Arc::new(sum::function()))?;
         Ok(Arc::new(Self {
             warehouse,
             runtime,

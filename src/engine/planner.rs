@@ -24,7 +24,7 @@ use super::relations::{DATABASE, INFORMATION_SCHEMA, Relations};
 use super::rewrite;
 use super::system::{PG_CATALOG, SystemTables};
 use super::types::CastTypes;
-use crate::error::{Error, Result, SqlState};
+use crate::error::{Error, Result, SqlState, nearest, no_type};
 use crate::statement::{Kind, parse};
 
 /// Views that read views that read views: deeper than this is taken for a mistake.
@@ -95,20 +95,65 @@ impl Planner {
             let (references, _) = resolve_table_references(&wrapped, true)?;
             let mut names = Names { state: &self.state, tables: HashMap::new(), types: self.types()? };
             let mut reads = Vec::new();
+            let mut missing = Vec::new();
             for reference in references {
-                if let Some((id, source)) = self.resolve(&reference, search_path, depth).await? {
-                    names.tables.insert(reference, source);
-                    reads.extend(id);
+                match self.resolve(&reference, search_path, depth).await? {
+                    Some((id, source)) => {
+                        names.tables.insert(reference, source);
+                        reads.extend(id);
+                    }
+                    None => missing.push(reference),
                 }
             }
             let mut context = PlannerContext::new().with_prepare_param_data_types(parameters.to_vec());
             let planner = SqlToRel::new_with_options(&names, parser_options());
-            let plan = planner.sql_statement_to_plan_with_context(statement, &mut context)?;
+            let plan = planner.sql_statement_to_plan_with_context(statement, &mut context);
+            let plan = plan.map_err(|e| self.suggesting(Error::from(e), &missing, search_path))?;
             let logical = self.state.analyzer().execute_and_check(plan, self.state.config_options(), |_, _| {})?;
             let fields: Vec<Field> = logical.schema().fields().iter().map(|field| shown(field)).collect();
             Ok(Plan { logical, columns: Arc::new(Schema::new(fields)), reads })
         }
         .boxed()
+    }
+
+    /// An error about a relation that does not exist, with the name of one that does.
+    fn suggesting(&self, error: Error, missing: &[TableReference], search_path: &[String]) -> Error {
+        if error.hint.is_some() {
+            return error;
+        }
+        if error.sqlstate == SqlState::UNDEFINED_FUNCTION {
+            return self.suggesting_function(error);
+        }
+        if error.sqlstate != SqlState::UNDEFINED_TABLE {
+            return error;
+        }
+        let objects = self.relations.view().objects();
+        let hint = missing
+            .iter()
+            .filter(|name| error.message.contains(name.table()))
+            .find_map(|name| super::suggest::relation(objects, name.schema(), name.table(), search_path));
+        match hint {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }
+    }
+
+    /// An error about a function that does not exist, with the name of one that does.
+    fn suggesting_function(&self, error: Error) -> Error {
+        let name = error.message.strip_prefix("function ").and_then(|rest| rest.strip_suffix(" does not exist"));
+        let Some(name) = name else { return error };
+        let mut names: Vec<&str> = self.state.scalar_functions().keys().map(String::as_str).collect();
+        names.extend(self.state.aggregate_functions().keys().map(String::as_str));
+        names.extend(self.state.window_functions().keys().map(String::as_str));
+        names.extend(self.state.table_functions().keys().map(String::as_str));
+        names.sort_unstable();
+        match nearest(name, names) {
+            Some(close) => {
+                let hint = format!("perhaps you meant the function \"{close}\"");
+                error.with_hint(hint)
+            }
+            None => error,
+        }
     }
 
     /// The declared parameters, and those whose type the query's text gives.
@@ -144,10 +189,7 @@ impl Planner {
     /// # Errors
     /// 42704 if there is none.
     pub(crate) fn type_field(&self, data_type: &ast::DataType) -> Result<FieldRef> {
-        self.types()?.plan_type_field(data_type)?.ok_or_else(|| {
-            let name = data_type.to_string().to_lowercase();
-            Error::new(SqlState::UNDEFINED_OBJECT, format!("type \"{name}\" does not exist"))
-        })
+        self.types()?.plan_type_field(data_type)?.ok_or_else(|| no_type(&data_type.to_string().to_lowercase()))
     }
 
     /// The relation that a reference names; `None` leaves the planner to say that there is none.

@@ -178,6 +178,8 @@ impl Connection {
             self.wire.push(status).map_err(End::fatal)?;
         }
         self.session.canceller().set_idle(true);
+        // A suspended portal does nothing until its client comes back.
+        self.session.backend().rest();
         self.wire.push(ReadyForQuery::new(letter)).map_err(End::fatal)?;
         self.wire.flush().await
     }

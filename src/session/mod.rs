@@ -32,9 +32,10 @@ pub(crate) use self::running::Running;
 use self::settings::{Saved, Settings};
 use self::views::Views;
 use crate::engine::activity::{Backend, Place};
-use crate::engine::{Engine, Planner, SessionTables};
+use crate::engine::{Engine, Planner, SessionTables, TextForms};
 use crate::error::{Error, Result, SqlState};
 use crate::statement::{self, Kind, Statement};
+use crate::values::encode::Formatting;
 
 /// Where a session stands with transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -550,6 +551,7 @@ impl Session {
             .with_information_schema(true)
             .with_default_catalog_and_schema(crate::engine::DATABASE, "public");
         let options = config.options_mut();
+        options.extensions.insert(TextForms(Formatting::from_settings(|name| self.setting(name))?));
         options.execution.time_zone = Some(zone.to_string());
         options.execution.parquet.pushdown_filters = self.settings.pushdown_filters();
         options.execution.parquet.max_in_list_size = 1000;

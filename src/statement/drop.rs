@@ -6,6 +6,7 @@ use catalog::objects::{Change, ObjectId, Objects, Relation};
 
 use super::QualifiedName;
 use super::ast::ObjectKind;
+use crate::engine::suggest;
 use crate::error::{Error, Result, SqlState};
 use crate::session::{Execution, Session};
 
@@ -34,7 +35,16 @@ pub(super) fn run(
                     ObjectKind::Schema => SqlState::INVALID_SCHEMA_NAME,
                     ObjectKind::Table | ObjectKind::View => SqlState::UNDEFINED_TABLE,
                 };
-                return Err(Error::new(sqlstate, format!("{} \"{name}\" does not exist", kind(object))));
+                let error = Error::new(sqlstate, format!("{} \"{name}\" does not exist", kind(object)));
+                let objects = Arc::clone(session.work()?.objects());
+                let hint = match object {
+                    ObjectKind::Schema => suggest::schema(&objects, &name.name),
+                    _ => suggest::relation(&objects, name.schema.as_deref(), &name.name, &session.search_path()),
+                };
+                return Err(match hint {
+                    Some(hint) => error.with_hint(hint),
+                    None => error,
+                });
             }
         }
     }

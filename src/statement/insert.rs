@@ -15,7 +15,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 
 use super::{QualifiedName, query, table};
 use crate::engine::{Planner, assignment, cast, parameters as plan_parameters};
-use crate::error::{Error, Result, SqlState};
+use crate::error::{Error, Result, SqlState, nearest};
 use crate::session::{Execution, Prepared, Session};
 
 /// The types of an INSERT's parameters: of a bare `$n` in VALUES or a select list, its column's.
@@ -113,7 +113,11 @@ fn targets(def: &TableDef, insert: &ast::Insert) -> Result<Vec<usize>> {
         let name = QualifiedName::try_from(name)?.name;
         let Some(index) = def.columns.iter().position(|c| c.name == name) else {
             let message = format!("column \"{name}\" of relation \"{}\" does not exist", def.name);
-            return Err(Error::new(SqlState::UNDEFINED_COLUMN, message));
+            let error = Error::new(SqlState::UNDEFINED_COLUMN, message);
+            return Err(match nearest(&name, def.columns.iter().map(|c| c.name.as_str())) {
+                Some(close) => error.with_hint(format!("perhaps you meant \"{close}\"")),
+                None => error,
+            });
         };
         if targets.contains(&index) {
             return Err(Error::new(SqlState::DUPLICATE_COLUMN, format!("column \"{name}\" specified more than once")));

@@ -20,8 +20,8 @@ use datafusion::sql::sqlparser::ast;
 use super::ast::{CreateTable, fold};
 use super::{Kind, QualifiedName, parse};
 use crate::engine::types::{BARE_NUMERIC, storable};
-use crate::engine::{Planner, named};
-use crate::error::{Error, Result, SqlState};
+use crate::engine::{Planner, named, suggest};
+use crate::error::{Error, Result, SqlState, nearest};
 use crate::session::{Execution, Session};
 
 /// Runs CREATE TABLE.
@@ -176,8 +176,21 @@ fn set_layout(def: &mut TableDef, create: &CreateTable) -> Result<()> {
             ));
         }
     }
-    Layout::of(def)?;
+    Layout::of(def).map_err(|e| misspelt_option(Error::from(e)))?;
     Ok(())
+}
+
+/// The error for an option that does not exist, with the one that is meant: the catalog names those it knows.
+fn misspelt_option(error: Error) -> Error {
+    if !error.message.starts_with("unrecognized table option") {
+        return error;
+    }
+    let mut quoted = error.message.split('"').skip(1).step_by(2);
+    let close = quoted.next().and_then(|wanted| nearest(wanted, quoted)).map(str::to_owned);
+    match close {
+        Some(close) => error.with_hint(format!("perhaps you meant \"{close}\"")),
+        None => error,
+    }
 }
 
 /// The names of a query's columns after `given` has renamed the first ones.
@@ -210,7 +223,7 @@ fn assigned(session: &mut Session, plan: LogicalPlan, def: &TableDef) -> Result<
 pub(super) fn creation_schema(session: &mut Session, name: &QualifiedName) -> Result<String> {
     match &name.schema {
         Some(schema) if session.work()?.objects().schema(schema).is_some() => Ok(schema.clone()),
-        Some(schema) => Err(Error::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{schema}\" does not exist"))),
+        Some(schema) => Err(no_schema(session, schema)?),
         None => session.creation_schema(),
     }
 }
@@ -222,9 +235,22 @@ pub(super) fn find(session: &mut Session, name: &QualifiedName) -> Result<Relati
         None => session.search_path(),
     };
     let objects = Arc::clone(session.work()?.objects());
-    path.iter()
-        .find_map(|schema| objects.lookup(schema, &name.name))
-        .ok_or_else(|| Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{name}\" does not exist")))
+    path.iter().find_map(|schema| objects.lookup(schema, &name.name)).ok_or_else(|| {
+        let error = Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{name}\" does not exist"));
+        match suggest::relation(&objects, name.schema.as_deref(), &name.name, &path) {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }
+    })
+}
+
+/// The error for a schema that does not exist.
+pub(super) fn no_schema(session: &mut Session, name: &str) -> Result<Error> {
+    let error = Error::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{name}\" does not exist"));
+    Ok(match suggest::schema(session.work()?.objects(), name) {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    })
 }
 
 /// A column default as a syntax tree again.

@@ -7,6 +7,7 @@
 
 mod cancel;
 mod durability;
+mod hints;
 mod lease;
 mod maintenance;
 mod memory;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     trials.extend(values::trials());
     trials.extend(transactions::trials());
     trials.extend(sessions::trials());
+    trials.extend(hints::trials());
     trials.extend(plans::trials());
     trials.extend(cancel::trials());
     trials.extend(memory::trials());

@@ -115,9 +115,12 @@ async fn terminate_backend() -> Outcome {
     served.stop().await
 }
 
-/// FATAL 57P01 and nothing more.
+/// FATAL 57P01 and nothing more, but for the columns of what was running.
 async fn farewell(raw: &mut Raw) -> Outcome {
-    let message = raw.next().await?;
+    let mut message = raw.next().await?;
+    if message.kind == 'T' {
+        message = raw.next().await?;
+    }
     fatal(&message, "57P01")?;
     ensure(raw.next().await.is_err(), "the connection stays open")
 }
@@ -133,12 +136,7 @@ async fn terminate_oneself() -> Outcome {
     let served = Served::start().await?;
     let mut raw = Raw::connect(served.port, &[]).await?;
     raw.send(&query("SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(600)")).await?;
-    let mut message = raw.next().await?;
-    if message.kind == 'T' {
-        message = raw.next().await?;
-    }
-    fatal(&message, "57P01")?;
-    ensure(raw.next().await.is_err(), "the connection stays open")?;
+    farewell(&mut raw).await?;
     served.stop().await
 }
 

@@ -195,8 +195,8 @@ pub(super) static DEFINITIONS: &[Definition] = &[
         "DateStyle",
         Kind::Text(date_style::check),
         "ISO, MDY",
-        "form in which dates and times are sent (ISO, SQL, Postgres, German) and the order of day, month and year in \
-         ambiguous input (MDY, DMY, YMD)",
+        "form in which dates and times are sent (ISO, SQL, Postgres, German) and the order of day and month in it (MDY, \
+         DMY, YMD); they are read with the year first only, so that no order is guessed",
     )
     .reported(),
     setting(

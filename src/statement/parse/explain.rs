@@ -4,8 +4,11 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::cursor::Cursor;
 use super::{create_table, prepared, query, refused};
-use crate::error::{Result, SqlState};
+use crate::error::{Result, SqlState, nearest};
 use crate::statement::ast::{Kind, fold};
+
+/// The names of options, for who misspells one.
+const OPTIONS: [&str; 6] = ["analyze", "costs", "format", "summary", "timing", "verbose"];
 
 /// The options we know.
 #[derive(Default)]
@@ -94,7 +97,11 @@ fn option(cursor: &mut Cursor<'_>, options: &mut Options) -> Result<()> {
         }
         _ => {
             let what = format!("unrecognized EXPLAIN option \"{name}\"");
-            return Err(cursor.error_at(here, SqlState::SYNTAX_ERROR, what));
+            let error = cursor.error_at(here, SqlState::SYNTAX_ERROR, what);
+            return Err(match nearest(&name, OPTIONS) {
+                Some(close) => error.with_hint(format!("perhaps you meant \"{close}\"")),
+                None => error,
+            });
         }
     }
     Ok(())
