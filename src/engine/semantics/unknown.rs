@@ -138,6 +138,11 @@ fn unify_union(union: Union) -> Result<Transformed<LogicalPlan>> {
     Ok(Transformed::yes(LogicalPlan::Union(Union::try_new_with_loose_types(inputs)?)))
 }
 
+/// An operand, by whose type an operator is chosen before the rule has run.
+pub(in crate::engine) fn resolved(operand: Expr, schema: &DFSchema) -> Result<Expr> {
+    Ok(unify_expression(operand, schema)?.data)
+}
+
 fn unify_expression(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     match expression {
         Expr::Case(case) => {
