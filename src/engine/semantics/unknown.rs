@@ -2,7 +2,8 @@
 //! is an error (22P02) because 'a' is no number. DataFusion would make text of both. Text that is no literal and a
 //! number do not go together at all (42804).
 //!
-//! For UNION, CASE, COALESCE, GREATEST and LEAST; runs before types are coerced.
+//! For UNION, CASE, COALESCE, GREATEST and LEAST; runs before types are coerced. Parameters without a type take that of
+//! the function they are handed to, where it takes just one.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::type_coercion::binary::type_union_coercion;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Case, Expr, ExprSchemable, LogicalPlan, Projection, Union, cast};
+use datafusion::logical_expr::{Case, Expr, ExprSchemable, LogicalPlan, Projection, TypeSignature, Union, cast};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use crate::error::{Error, SqlState, type_name};
@@ -168,8 +169,32 @@ fn unify_expression(expression: Expr, schema: &DFSchema) -> Result<Transformed<E
             let args = call.args.into_iter().map(typed).collect();
             Ok(Transformed::yes(Expr::ScalarFunction(ScalarFunction { func: call.func, args })))
         }
+        Expr::ScalarFunction(call) if call.args.iter().any(is_untyped_parameter) => Ok(type_parameters(call)),
         other => Ok(Transformed::no(other)),
     }
+}
+
+fn is_untyped_parameter(expression: &Expr) -> bool {
+    matches!(expression, Expr::Placeholder(placeholder) if placeholder.field.is_none())
+}
+
+/// A call whose parameters have the types that the function takes, where it takes just these.
+fn type_parameters(mut call: ScalarFunction) -> Transformed<Expr> {
+    let exact = |signature: &TypeSignature| match signature {
+        TypeSignature::Exact(types) if types.len() == call.args.len() => Some(types.clone()),
+        _ => None,
+    };
+    let types = match &call.func.signature().type_signature {
+        TypeSignature::OneOf(signatures) => signatures.iter().find_map(exact),
+        signature => exact(signature),
+    };
+    let Some(types) = types else { return Transformed::no(Expr::ScalarFunction(call)) };
+    for (argument, data_type) in call.args.iter_mut().zip(types) {
+        if let Expr::Placeholder(placeholder) = argument {
+            placeholder.field.get_or_insert_with(|| Arc::new(Field::new("", data_type, true)));
+        }
+    }
+    Transformed::yes(Expr::ScalarFunction(call))
 }
 
 /// [`common`] of expressions; `None` if the type of one is not known yet.
