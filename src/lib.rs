@@ -37,13 +37,15 @@ mod engine;
 mod error;
 mod load;
 mod macros;
+mod metrics;
+pub mod monitor;
 pub mod server;
 mod session;
 mod statement;
 mod text;
 mod values;
 
-pub use engine::{Engine, EngineOptions, MaintenanceOptions};
+pub use engine::{AdmissionOptions, Engine, EngineOptions, MaintenanceOptions};
 pub use error::{Error, Result, SqlState};
 pub use load::{LoadEvent, LoadObserver, LoadOptions, Loaded};
 pub use session::{Canceller, Execution, Notice, Prepared, Rows, Session, TransactionStatus};

@@ -181,6 +181,16 @@ impl Warehouse {
         Ok(Arc::clone(&self.newest.read()))
     }
 
+    /// The last entry of the log that this process has seen; asks nobody.
+    pub fn known_position(&self) -> u64 {
+        self.newest.read().position
+    }
+
+    /// Whether this process holds the lease; asks nobody.
+    pub fn is_writing(&self) -> bool {
+        self.writing.load(Ordering::Acquire)
+    }
+
     /// Takes the lease, so that this process may commit. Probes the store for conditional puts first.
     ///
     /// # Errors

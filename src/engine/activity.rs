@@ -60,7 +60,8 @@ pub(crate) struct Doing {
     pub(crate) query: String,
     busy: bool,
     in_block: bool,
-    pub(crate) waits_for_lock: bool,
+    /// What it waits for, as `wait_event_type` and `wait_event` say it.
+    pub(crate) waits_for: Option<(&'static str, &'static str)>,
 }
 
 /// What a session is at, as `pg_stat_activity` words it.
@@ -133,7 +134,7 @@ impl Activity {
                 query: String::new(),
                 busy: false,
                 in_block: false,
-                waits_for_lock: false,
+                waits_for: None,
             }),
         });
         self.0.lock().insert(pid, Arc::clone(&backend));
@@ -205,7 +206,7 @@ impl Backend {
             doing.since = Utc::now();
         }
         doing.busy = false;
-        doing.waits_for_lock = false;
+        doing.waits_for = None;
         if !doing.in_block {
             doing.transaction_start = None;
         }
@@ -231,7 +232,12 @@ impl Backend {
 
     /// The statement waits for another session's lock, or no longer.
     pub(crate) fn wait_for_lock(&self, waits: bool) {
-        self.doing.lock().waits_for_lock = waits;
+        self.doing.lock().waits_for = waits.then_some(("Lock", "relation"));
+    }
+
+    /// The statement waits in the queue of heavy ones, or no longer.
+    pub(super) fn wait_for_admission(&self, waits: bool) {
+        self.doing.lock().waits_for = waits.then_some(("Extension", "Admission"));
     }
 
     /// What it does now.

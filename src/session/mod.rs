@@ -32,7 +32,7 @@ pub(crate) use self::running::Running;
 use self::settings::{Saved, Settings};
 use self::views::Views;
 use crate::engine::activity::{Backend, Place};
-use crate::engine::{Engine, Planner, SessionTables, TextForms};
+use crate::engine::{Caller, Engine, Planner, SessionTables, TextForms};
 use crate::error::{Error, Result, SqlState};
 use crate::statement::{self, Kind, Statement};
 use crate::values::encode::Formatting;
@@ -255,7 +255,7 @@ impl Session {
         };
         let ended = match (outcome, self.block) {
             (Ok(execution), Block::None) => match self.work.take() {
-                Some(work) => work.commit().await.map(|()| execution).map_err(Error::from),
+                Some(work) => self.commit_work(work).await.map(|()| execution),
                 None => Ok(execution),
             },
             (Err(e), Block::None) => {
@@ -398,7 +398,7 @@ impl Session {
         self.block = Block::None;
         self.place.set_block(false);
         let outcome = match self.work.take() {
-            Some(work) => work.commit().await.map_err(Error::from),
+            Some(work) => self.commit_work(work).await,
             None => Ok(()),
         };
         self.locks.clear();
@@ -407,6 +407,25 @@ impl Session {
             Err(_) => self.settings.rollback(),
         }
         outcome
+    }
+
+    async fn commit_work(&self, work: Transaction) -> Result<()> {
+        let metrics = self.engine.metrics();
+        let changes = !work.is_clean();
+        match work.commit().await.map_err(Error::from) {
+            Ok(()) => {
+                if changes {
+                    metrics.commits.inc();
+                }
+                Ok(())
+            }
+            Err(e) => {
+                if e.sqlstate == SqlState::SERIALIZATION_FAILURE {
+                    metrics.conflicts.inc();
+                }
+                Err(e)
+            }
+        }
     }
 
     /// Rolls the open block back.
@@ -549,7 +568,8 @@ impl Session {
         let zone: Arc<str> = self.settings.time_zone().into();
         let mut config = SessionConfig::new()
             .with_information_schema(true)
-            .with_default_catalog_and_schema(crate::engine::DATABASE, "public");
+            .with_default_catalog_and_schema(crate::engine::DATABASE, "public")
+            .with_extension(Arc::new(Caller { pid: self.pid }));
         let options = config.options_mut();
         options.extensions.insert(TextForms(Formatting::from_settings(|name| self.setting(name))?));
         options.execution.time_zone = Some(zone.to_string());

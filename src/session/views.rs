@@ -142,11 +142,11 @@ impl Views {
             times("query_start", doing(|d| d.statement_start), zone),
             times("state_change", doing(|d| Some(d.since)), zone),
             texts_of("wait_event_type", |state, doing| match state {
-                State::Active => doing.waits_for_lock.then(|| "Lock".to_owned()),
+                State::Active => doing.waits_for.map(|(kind, _)| kind.to_owned()),
                 _ => Some("Client".to_owned()),
             }),
             texts_of("wait_event", |state, doing| match state {
-                State::Active => doing.waits_for_lock.then(|| "relation".to_owned()),
+                State::Active => doing.waits_for.map(|(_, event)| event.to_owned()),
                 _ => Some("ClientRead".to_owned()),
             }),
             texts_of("state", |state, _| Some(state.name().to_owned())),

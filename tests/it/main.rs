@@ -4,6 +4,8 @@
 //! server inside this process; `cancel`, `memory`, `shutdown`, `durability` and `lease` spawn the real binary,
 //! because they look at it from outside or kill it. `reference` compares
 //! functions with figures of other programs, `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
+//! server inside this process; `cancel`, `memory`, `operation`, `shutdown`, `durability` and `lease` spawn the real binary,
+//! because they look at it from outside or kill it. `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
 
 mod cancel;
 mod durability;
@@ -11,6 +13,7 @@ mod hints;
 mod lease;
 mod maintenance;
 mod memory;
+mod operation;
 mod plans;
 mod process;
 mod raw;
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
     trials.extend(plans::trials());
     trials.extend(cancel::trials());
     trials.extend(memory::trials());
+    trials.extend(operation::trials());
     trials.extend(shutdown::trials());
     trials.extend(durability::trials());
     trials.extend(lease::trials());
