@@ -37,6 +37,7 @@ mod engine;
 mod error;
 mod load;
 mod macros;
+mod pg_catalog;
 pub mod server;
 mod session;
 mod statement;

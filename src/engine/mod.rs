@@ -7,17 +7,18 @@ mod maintenance;
 mod names;
 mod operators;
 mod planner;
+mod reg;
 mod relations;
 mod rewrite;
 mod semantics;
-mod system;
+mod spelling;
 pub(crate) mod types;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use catalog::lease::HolderInfo;
 use catalog::objects::{ObjectId, RoleDef, TableDef};
@@ -47,8 +48,8 @@ pub(crate) use self::planner::{Planner, named, parameters, same_columns};
 pub(crate) use self::relations::{DATABASE, Relations};
 pub(crate) use self::rewrite::cast;
 pub(crate) use self::semantics::assignment;
-use self::system::SystemTables;
 use crate::error::{Error, Result};
+use crate::pg_catalog::{EngineFunctions, PgCatalog};
 use crate::session::Session;
 
 /// How the engine is set up. Nothing here is read from files or the environment: the caller decides.
@@ -90,7 +91,8 @@ pub struct Engine {
     warehouse: Arc<Warehouse>,
     runtime: Arc<RuntimeEnv>,
     compute: Compute,
-    system: Arc<SystemTables>,
+    /// What can be called, as the catalogs list it; known when the first statement is planned.
+    functions: OnceLock<Arc<EngineFunctions>>,
     /// Functions, rules and file formats that every session starts from.
     template: SessionState,
     started: DateTime<Utc>,
@@ -148,7 +150,7 @@ impl Engine {
             warehouse,
             runtime,
             compute: Compute::new()?,
-            system: Arc::new(SystemTables::new()?),
+            functions: OnceLock::new(),
             template,
             started: Utc::now(),
             next_session: AtomicI32::new(1),
@@ -234,7 +236,7 @@ impl Engine {
         search_path: Vec<String>,
         time_zone: Arc<str>,
     ) -> Planner {
-        let relations = Arc::new(Relations::new(view, Arc::clone(&time_zone)));
+        let relations = Arc::new(Relations::new(view.clone(), Arc::clone(&time_zone)));
         let mut state = SessionStateBuilder::new_from_existing(self.template.clone())
             .with_config(config)
             .with_runtime_env(Arc::clone(&self.runtime))
@@ -247,6 +249,8 @@ impl Engine {
             let _ = FunctionRegistry::register_udf(&mut state, Arc::clone(function));
         }
         state.mark_start_execution();
-        Planner::new(state, relations, Arc::clone(&self.system), search_path)
+        let functions = Arc::clone(self.functions.get_or_init(|| Arc::new(EngineFunctions::of(&state))));
+        let catalog = Arc::new(PgCatalog { view, search_path: search_path.clone(), functions });
+        Planner::new(state, relations, catalog, search_path)
     }
 }

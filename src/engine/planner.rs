@@ -21,10 +21,10 @@ use futures::future::BoxFuture;
 
 use super::names::Names;
 use super::relations::{DATABASE, INFORMATION_SCHEMA, Relations};
-use super::rewrite;
-use super::system::{PG_CATALOG, SystemTables};
 use super::types::CastTypes;
+use super::{reg, rewrite, semantics, spelling};
 use crate::error::{Error, Result, SqlState};
+use crate::pg_catalog::{PG_CATALOG, PgCatalog};
 use crate::statement::{Kind, parse};
 
 /// Views that read views that read views: deeper than this is taken for a mistake.
@@ -34,7 +34,7 @@ const MAX_VIEW_DEPTH: usize = 32;
 pub(crate) struct Planner {
     state: SessionState,
     relations: Arc<Relations>,
-    system: Arc<SystemTables>,
+    catalog: Arc<PgCatalog>,
     search_path: Vec<String>,
 }
 
@@ -52,10 +52,10 @@ impl Planner {
     pub(super) fn new(
         state: SessionState,
         relations: Arc<Relations>,
-        system: Arc<SystemTables>,
+        catalog: Arc<PgCatalog>,
         search_path: Vec<String>,
     ) -> Self {
-        Self { state, relations, system, search_path }
+        Self { state, relations, catalog, search_path }
     }
 
     /// DataFusion's state, for building plans by hand.
@@ -85,10 +85,11 @@ impl Planner {
             let statement = ast::Statement::Query(Box::new(rewrite::prepared(query)?));
             let wrapped = ParserStatement::Statement(Box::new(statement.clone()));
             let (references, _) = resolve_table_references(&wrapped, true)?;
-            let mut names = Names { state: &self.state, tables: HashMap::new(), types: self.types()? };
+            let mut names = self.names()?;
             let mut reads = Vec::new();
+            let system_columns = spelling::names_system_columns(query);
             for reference in references {
-                if let Some((id, source)) = self.resolve(&reference, search_path, depth).await? {
+                if let Some((id, source)) = self.resolve(&reference, search_path, depth, system_columns).await? {
                     names.tables.insert(reference, source);
                     reads.extend(id);
                 }
@@ -96,6 +97,8 @@ impl Planner {
             let mut context = PlannerContext::new().with_prepare_param_data_types(parameters.to_vec());
             let planner = SqlToRel::new_with_options(&names, parser_options());
             let plan = planner.sql_statement_to_plan_with_context(statement, &mut context)?;
+            let plan = semantics::only_row::guarded(plan)?;
+            let plan = reg::resolved(plan, &self.catalog, depth == 0)?;
             let logical = self.state.analyzer().execute_and_check(plan, self.state.config_options(), |_, _| {})?;
             let fields: Vec<Field> = logical.schema().fields().iter().map(|field| shown(field)).collect();
             Ok(Plan { logical, columns: Arc::new(Schema::new(fields)), reads })
@@ -122,6 +125,10 @@ impl Planner {
         Ok(parameters)
     }
 
+    fn names(&self) -> Result<Names<'_>> {
+        Ok(Names { state: &self.state, catalog: &self.catalog, tables: HashMap::new(), types: self.types()? })
+    }
+
     fn types(&self) -> Result<Arc<dyn TypePlanner>> {
         let zone = self.state.config_options().execution.time_zone.clone();
         Ok(Arc::new(CastTypes { time_zone: zone.unwrap_or_else(|| "UTC".to_owned()).into() }))
@@ -133,6 +140,7 @@ impl Planner {
         reference: &TableReference,
         search_path: &[String],
         depth: usize,
+        system_columns: bool,
     ) -> Result<Option<(Option<ObjectId>, Arc<dyn TableSource>)>> {
         if reference.catalog().is_some_and(|c| c != DATABASE && c != "postgres") {
             return Err(Error::unsupported(format!("cross-database reference \"{reference}\"")));
@@ -142,7 +150,7 @@ impl Planner {
             return Ok(table.map(|table| (None, provider_as_source(table))));
         }
         if reference.schema().is_none_or(|schema| schema == PG_CATALOG) {
-            if let Some(table) = self.system.table(reference.table()) {
+            if let Some(table) = self.catalog.table(reference.table(), system_columns) {
                 return Ok(Some((None, provider_as_source(table))));
             }
         }
@@ -177,7 +185,7 @@ impl Planner {
 
     /// A constant expression of a column default, planned to stand in a projection.
     pub(crate) fn expression(&self, expression: ast::Expr) -> Result<datafusion::prelude::Expr> {
-        let names = Names { state: &self.state, tables: HashMap::new(), types: self.types()? };
+        let names = self.names()?;
         let planner = SqlToRel::new_with_options(&names, parser_options());
         let empty = datafusion::common::DFSchema::empty();
         Ok(planner.sql_to_expr(expression, &empty, &mut PlannerContext::new())?)

@@ -129,7 +129,12 @@ pub(crate) fn element_of(oid: u32) -> Option<u32> {
 
 /// The array type over an element type. An array's array is itself: dimensions are no part of the type.
 fn array_of(oid: u32) -> u32 {
-    find(oid).map_or(oid, |known| known.array)
+    array_type(oid).unwrap_or(oid)
+}
+
+/// The array type over a scalar type; `None` if there is no such scalar type.
+pub(crate) fn array_type(oid: u32) -> Option<u32> {
+    find(oid).map(|known| known.array)
 }
 
 /// The Arrow field a client's type is taken as: the type its parameters are planned with and decoded to.

@@ -8,12 +8,15 @@
 //! * [`arithmetic`]: integers that overflow and floats divided by zero are errors.
 //! * [`exists`]: EXISTS works in a select list.
 //! * [`zone`]: `timestamptz` cast to `timestamp` or `date` is the session's wall clock.
+//! * [`only_row`]: a correlated sub-query that yields a column and no aggregate is taken for one value, and is an error
+//!   where it yields two.
 //! * [`not_in`]: a constant is not known to be absent from rows of which one is null.
 
 mod arithmetic;
 mod convert;
 mod exists;
 mod not_in;
+pub(super) mod only_row;
 mod print;
 mod read;
 mod round;

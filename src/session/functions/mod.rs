@@ -11,7 +11,6 @@ mod current_schema;
 mod current_schemas;
 mod current_setting;
 mod current_user;
-mod format_type;
 mod pg_backend_pid;
 mod pg_client_encoding;
 mod pg_encoding_to_char;
@@ -24,7 +23,6 @@ mod quote_ident;
 mod quote_literal;
 mod session_function;
 mod session_user;
-mod to_regtype;
 mod version;
 
 use std::sync::Arc;
@@ -60,7 +58,6 @@ pub(crate) fn all(facts: SessionFacts) -> Vec<Arc<ScalarUDF>> {
         current_schemas::function(&facts),
         current_setting::function(&facts),
         current_user::function(&facts),
-        format_type::function(&facts),
         pg_backend_pid::function(&facts),
         pg_client_encoding::function(&facts),
         pg_encoding_to_char::function(&facts),
@@ -71,7 +68,6 @@ pub(crate) fn all(facts: SessionFacts) -> Vec<Arc<ScalarUDF>> {
         quote_ident::function(&facts),
         quote_literal::function(&facts),
         session_user::function(&facts),
-        to_regtype::function(&facts),
         version::function(&facts),
     ];
     let functions = functions.into_iter().map(ScalarUDF::from).chain([pg_sleep::function()]);
