@@ -35,6 +35,7 @@
 
 mod engine;
 mod error;
+mod information_schema;
 mod load;
 mod macros;
 mod pg_catalog;

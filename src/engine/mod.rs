@@ -45,10 +45,11 @@ pub(crate) use self::interrupt::interruptible;
 pub use self::maintenance::MaintenanceOptions;
 pub(crate) use self::maintenance::Trigger;
 pub(crate) use self::planner::{Planner, named, parameters, same_columns};
-pub(crate) use self::relations::{DATABASE, Relations};
+pub(crate) use self::relations::Relations;
 pub(crate) use self::rewrite::cast;
 pub(crate) use self::semantics::assignment;
 use crate::error::{Error, Result};
+pub(crate) use crate::pg_catalog::DATABASE;
 use crate::pg_catalog::{EngineFunctions, PgCatalog};
 use crate::session::Session;
 
@@ -240,7 +241,6 @@ impl Engine {
         let mut state = SessionStateBuilder::new_from_existing(self.template.clone())
             .with_config(config)
             .with_runtime_env(Arc::clone(&self.runtime))
-            .with_catalog_list(Arc::clone(&relations) as _)
             .with_type_planner(Arc::new(types::CastTypes { time_zone }))
             .build();
         for function in functions {

@@ -48,7 +48,7 @@ impl ContextProvider for Names<'_> {
         let simplifier = ExprSimplifier::new(context);
         let schema = DFSchema::empty();
         let args = args.into_iter().map(|arg| simplifier.coerce(arg, &schema).and_then(|e| simplifier.simplify(e)));
-        let args = args.map(|arg| arg.map(nanoseconds)).collect::<Result<Vec<_>>>()?;
+        let args = args.map(|arg| arg.map(widened)).collect::<Result<Vec<_>>>()?;
         if args.iter().any(Expr::contains_outer) {
             return Ok(provider_as_source(Arc::new(Correlated { name: bare.to_owned() })));
         }
@@ -143,9 +143,15 @@ impl TableProvider for Correlated {
     }
 }
 
-/// DataFusion's series run over nanoseconds only.
-fn nanoseconds(argument: Expr) -> Expr {
+/// DataFusion's series run over bigint and nanoseconds only.
+fn widened(argument: Expr) -> Expr {
     match argument {
+        Expr::Literal(ScalarValue::Int16(value), metadata) => {
+            Expr::Literal(ScalarValue::Int64(value.map(i64::from)), metadata)
+        }
+        Expr::Literal(ScalarValue::Int32(value), metadata) => {
+            Expr::Literal(ScalarValue::Int64(value.map(i64::from)), metadata)
+        }
         Expr::Literal(ScalarValue::TimestampMicrosecond(Some(micros), zone), metadata) => {
             match micros.checked_mul(1000) {
                 Some(nanos) => Expr::Literal(ScalarValue::TimestampNanosecond(Some(nanos), zone), metadata),

@@ -19,11 +19,13 @@ use datafusion::sql::sqlparser::ast;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
+use super::DATABASE;
 use super::names::Names;
-use super::relations::{DATABASE, INFORMATION_SCHEMA, Relations};
+use super::relations::Relations;
 use super::types::CastTypes;
 use super::{reg, rewrite, semantics, spelling};
 use crate::error::{Error, Result, SqlState};
+use crate::information_schema::{self, INFORMATION_SCHEMA};
 use crate::pg_catalog::{PG_CATALOG, PgCatalog};
 use crate::statement::{Kind, parse};
 
@@ -146,7 +148,7 @@ impl Planner {
             return Err(Error::unsupported(format!("cross-database reference \"{reference}\"")));
         }
         if reference.schema() == Some(INFORMATION_SCHEMA) {
-            let table = self.relations.information_schema().table(reference.table()).await?;
+            let table = information_schema::view(&self.catalog, reference.table());
             return Ok(table.map(|table| (None, provider_as_source(table))));
         }
         if reference.schema().is_none_or(|schema| schema == PG_CATALOG) {

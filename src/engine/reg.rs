@@ -3,7 +3,6 @@
 //!
 //! In a result such a value is the name itself, as a text: its number would be of no use to who reads it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use catalog::types::PG_TYPE;
@@ -13,7 +12,7 @@ use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 
-use crate::pg_catalog::{PgCatalog, Reg, print_reg, read_reg};
+use crate::pg_catalog::{PgCatalog, Reg, print_reg, read_reg, reg_number};
 
 /// The plan with these casts resolved; at the top of a statement its columns of these types as names.
 pub(super) fn resolved(plan: LogicalPlan, catalog: &Arc<PgCatalog>, top: bool) -> Result<LogicalPlan> {
@@ -22,9 +21,9 @@ pub(super) fn resolved(plan: LogicalPlan, catalog: &Arc<PgCatalog>, top: bool) -
         if let LogicalPlan::TableScan(scan) = &plan {
             schema.merge(&DFSchema::try_from(scan.source.schema())?);
         }
-        let projects = matches!(plan, LogicalPlan::Projection(_));
+        let names = matches!(plan, LogicalPlan::Projection(_) | LogicalPlan::Aggregate(_));
         plan.map_expressions(|expression| {
-            let name = projects.then(|| expression.schema_name().to_string());
+            let name = names.then(|| expression.schema_name().to_string());
             let rewritten = expression.transform_up(|e| cast(e, &schema, catalog))?;
             Ok(match name {
                 Some(name) if rewritten.transformed && rewritten.data.schema_name().to_string() != name => {
@@ -49,12 +48,21 @@ fn cast(expression: Expr, schema: &DFSchema, catalog: &Arc<PgCatalog>) -> Result
     if let (Some(reg), true) = (reg_of(&from), field.data_type().is_string()) {
         return Ok(Transformed::yes(print_reg(catalog, reg, expr.as_ref().clone())));
     }
-    // A cast that names no more than an Arrow type would leave the value what it was.
-    if from.metadata().contains_key(PG_TYPE) && field.metadata().is_empty() && field.data_type().is_integer() {
-        let name = if *field.data_type() == DataType::Int64 { "bigint" } else { "integer" };
-        let metadata = HashMap::from([(PG_TYPE.to_owned(), name.to_owned())]);
-        let field = Arc::new(field.as_ref().clone().with_metadata(metadata));
-        return Ok(Transformed::yes(Expr::Cast(Cast { expr: expr.clone(), field })));
+    // Between numbers the value stays and the type changes, which a cast to the same Arrow type would not tell.
+    if from.data_type().is_integer() && field.data_type().is_integer() {
+        let target = match field.metadata().get(PG_TYPE).map(String::as_str) {
+            Some("oid") => Some("oid"),
+            Some(name) => Reg::named(name).map(Reg::name),
+            None if !from.metadata().contains_key(PG_TYPE) => None,
+            None => match field.data_type() {
+                DataType::Int16 => Some("int2"),
+                DataType::Int32 => Some("int4"),
+                _ => Some("int8"),
+            },
+        };
+        if let Some(target) = target {
+            return Ok(Transformed::yes(reg_number(catalog, target, expr.as_ref().clone())));
+        }
     }
     Ok(Transformed::no(expression))
 }

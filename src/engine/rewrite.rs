@@ -115,6 +115,9 @@ impl ParameterTypes {
         if let Expr::Value(value) = expression {
             if let Value::Placeholder(name) = &value.value {
                 if let Ok(number) = name.trim_start_matches('$').parse() {
+                    // A name that is cast to an object identifier comes as text.
+                    let is_name = data_type.to_string().to_lowercase().contains("reg");
+                    let data_type = if is_name { DataType::Text } else { data_type };
                     self.0.entry(number).or_insert(data_type);
                 }
             }

@@ -2,7 +2,9 @@
 //!
 //! * `a OPERATOR(pg_catalog.~) b` is `a ~ b`; COLLATE names the one order there is, that of bytes.
 //! * `ARRAY(SELECT …)` is an aggregate of the query's rows, or a function of an array if these are its elements.
-//! * `FROM pg_catalog.f(…)` is `FROM f(…)`, and `generate_subscripts(a, 1)` the numbers of an array's elements.
+//! * `LIKE p ESCAPE e` is LIKE with a pattern whose escape character is the backslash.
+//! * `FROM pg_catalog.f(…)` is `FROM f(…)`, `FROM generate_series(…) s` has a column `s`, and `generate_subscripts(a, 1)`
+//!   are the numbers of an array's elements.
 
 use std::ops::ControlFlow;
 
@@ -36,7 +38,14 @@ impl VisitorMut for Plain {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
-        if let TableFactor::Table { name, args: Some(_), .. } = factor {
+        if let TableFactor::UNNEST { alias: Some(alias), .. } = factor {
+            name_column(alias);
+        }
+        if let TableFactor::Table { name, args: Some(_), alias, .. } = factor {
+            let function = name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
+            if let (Some(alias), true) = (alias, ["generate_series", "unnest", "range"].contains(&function.as_str())) {
+                name_column(alias);
+            }
             let parts: Vec<&Ident> = name.0.iter().filter_map(|part| part.as_ident()).collect();
             if let [schema, function] = parts.as_slice() {
                 if fold(schema) == "pg_catalog" {
@@ -72,6 +81,13 @@ fn spelled_out(expression: &mut Expr) -> ControlFlow<Error> {
                 }
             }
         }
+        Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
+            let is_usual =
+                |value: &ast::ValueWithSpan| matches!(&value.value, Value::SingleQuotedString(s) if s == "\\");
+            if let Some(escape) = escape_char.take_if(|value| !is_usual(value)) {
+                **pattern = call("like_escape", vec![pattern.as_ref().clone(), Expr::Value(escape)]);
+            }
+        }
         Expr::Collate { expr, collation } => {
             let name = collation.0.last().and_then(|part| part.as_ident()).map(|name| name.value.clone());
             let name = name.unwrap_or_default();
@@ -100,21 +116,36 @@ fn spelled_out(expression: &mut Expr) -> ControlFlow<Error> {
     ControlFlow::Continue(())
 }
 
-/// `generate_subscripts(a, d)` as the elements of a series.
-fn subscripts(function: &Function) -> Option<Expr> {
-    let name = function.name.0.last().and_then(|part| part.as_ident())?;
-    let FunctionArguments::List(list) = &function.args else { return None };
-    if fold(name) != "generate_subscripts" || list.args.len() != 2 {
-        return None;
+/// The name of a function's rows is also that of their one column.
+fn name_column(alias: &mut ast::TableAlias) {
+    if alias.columns.is_empty() {
+        alias.columns = vec![ast::TableAliasColumnDef { name: alias.name.clone(), data_type: None }];
     }
+}
+
+/// `generate_subscripts(a, d)` as the elements of a series, and `_pg_expandarray(a)` as pairs of element and subscript.
+fn subscripts(function: &Function) -> Option<Expr> {
+    let name = fold(function.name.0.last().and_then(|part| part.as_ident())?);
+    let FunctionArguments::List(list) = &function.args else { return None };
     let argument = |argument: &FunctionArg| match argument {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(expression.clone()),
         _ => None,
     };
-    let (array, dimension) = (argument(&list.args[0])?, argument(&list.args[1])?);
-    let one = Expr::Value(Value::Number("1".to_owned(), false).into());
-    let last = call("array_upper", vec![array, dimension]);
-    Some(call("unnest", vec![call("generate_series", vec![one, last])]))
+    let one = || Expr::Value(Value::Number("1".to_owned(), false).into());
+    let series = |array: Expr, dimension: Expr| {
+        let last = call("array_upper", vec![array, dimension]);
+        call("unnest", vec![call("generate_series", vec![one(), last])])
+    };
+    match (name.as_str(), list.args.as_slice()) {
+        ("generate_subscripts", [array, dimension]) => Some(series(argument(array)?, argument(dimension)?)),
+        ("_pg_expandarray", [array]) => {
+            let array = argument(array)?;
+            let text = |text: &str| Expr::Value(Value::SingleQuotedString(text.to_owned()).into());
+            let elements = call("unnest", vec![array.clone()]);
+            Some(call("named_struct", vec![text("x"), elements, text("n"), series(array, one())]))
+        }
+        _ => None,
+    }
 }
 
 fn operator(name: &str) -> Option<ast::BinaryOperator> {

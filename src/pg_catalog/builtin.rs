@@ -177,7 +177,10 @@ pub(crate) static FUNCTIONS: LazyLock<Vec<BuiltinFunction>> = LazyLock::new(|| {
 pub(crate) fn field(name: &str, type_name: &str, nullable: bool) -> Field {
     if let Some(element) = array_element(type_name) {
         let item = field("item", element, true);
-        let declared = item.metadata().get(PG_TYPE).map(|element| format!("{element}[]"));
+        let declared = match type_name {
+            "int2vector" | "oidvector" => Some(type_name.to_owned()),
+            _ => item.metadata().get(PG_TYPE).map(|element| format!("{element}[]")),
+        };
         let list = Field::new(name, DataType::List(Arc::new(item)), nullable);
         return declare(list, declared.as_deref());
     }

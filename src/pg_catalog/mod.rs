@@ -10,9 +10,9 @@
 
 pub(crate) mod builtin;
 mod functions;
-mod names;
+pub(crate) mod names;
 pub(crate) mod oids;
-mod pg_attribute;
+pub(crate) mod pg_attribute;
 mod pg_class;
 mod pg_constraint;
 mod pg_database;
@@ -22,7 +22,7 @@ mod pg_index;
 mod pg_namespace;
 mod pg_proc;
 mod pg_stat;
-mod pg_views;
+pub(crate) mod pg_views;
 pub(crate) mod roles;
 pub(crate) mod rows;
 mod sizes;
@@ -36,8 +36,9 @@ use datafusion::catalog::TableProvider;
 use datafusion::common::Result;
 use datafusion::logical_expr::ScalarUDF;
 
-pub(crate) use self::functions::reg::{print as print_reg, read as read_reg};
+pub(crate) use self::functions::reg::{number as reg_number, print as print_reg, read as read_reg};
 pub(crate) use self::names::Reg;
+pub(crate) use self::pg_database::DATABASE;
 pub(crate) use self::pg_proc::EngineFunctions;
 use self::rows::Rows;
 use self::table::{CatalogTable, Wanted};

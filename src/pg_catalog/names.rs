@@ -139,7 +139,7 @@ impl Reg {
         }
         let name = match self {
             Self::Class => class_name(catalog, oid),
-            Self::Type => Some(name_of(oid)).filter(|name| !name.starts_with("OID ")).or_else(|| type_text(oid)),
+            Self::Type => Some(type_name(oid)).filter(|name| name != "???"),
             Self::Proc => function_name(catalog, oid),
             Self::Procedure => catalog.functions.by_oid(oid).map(|function| {
                 let arguments: Vec<String> = function.arguments.iter().map(|oid| type_name(*oid)).collect();
@@ -159,6 +159,9 @@ impl Reg {
 
 /// A type's name as `format_type` prints it.
 pub(crate) fn type_name(oid: u32) -> String {
+    if oid == crate::values::pg_type::oid::BPCHAR {
+        return "character".to_owned();
+    }
     let name = name_of(oid);
     if name.starts_with("OID ") { type_text(oid).unwrap_or_else(|| "???".to_owned()) } else { name }
 }

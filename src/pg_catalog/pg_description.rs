@@ -1,5 +1,8 @@
 //! `pg_description`: comments on the warehouse's objects, and what PostgreSQL and the functions say of themselves.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use datafusion::common::Result;
 
 use super::oids::catalogs;
@@ -31,8 +34,10 @@ impl PgCatalog {
         };
         direct
             .or_else(|| schemas(self).find(is_it).map(|(_, _, _, text)| text))
-            .or_else(|| documented(self).find(is_it).map(|(_, _, _, text)| text))
-            .or_else(|| built_in(self).find(is_it).map(|(_, _, _, text)| text))
+            .or_else(|| {
+                self.functions.by_oid(object)?.description.as_deref().filter(|_| class != Some(catalogs::PG_CLASS))
+            })
+            .or_else(|| built_in_comment(class?, object).filter(|_| column == 0))
     }
 
     fn relation_comment(&self, oid: u32, column: usize) -> Option<&str> {
@@ -47,6 +52,18 @@ impl PgCatalog {
             Some(column) => columns.get(column)?.comment.as_deref(),
         }
     }
+}
+
+/// PostgreSQL's words about a built-in thing.
+fn built_in_comment(class: u32, object: u32) -> Option<&'static str> {
+    static BY_OBJECT: LazyLock<HashMap<(i64, i64), &'static str>> = LazyLock::new(|| {
+        let comment = |row: &'static Vec<Datum<'static>>| match row.as_slice() {
+            [Datum::Int(object), Datum::Int(class), _, Datum::Text(text)] => Some(((*class, *object), text.as_ref())),
+            _ => None,
+        };
+        builtin::rows("pg_description").unwrap_or_default().iter().filter_map(comment).collect()
+    });
+    BY_OBJECT.get(&(class.into(), object.into())).copied()
 }
 
 fn schemas(catalog: &PgCatalog) -> impl Iterator<Item = Comment<'_>> {

@@ -5,9 +5,7 @@ use datafusion::common::Result;
 use super::rows::{Datum, Rows};
 use super::table::Wanted;
 use super::{PG_CATALOG, PgCatalog, oids, roles};
-
-/// The schema of the standard's views.
-pub(crate) const INFORMATION_SCHEMA: &str = "information_schema";
+use crate::information_schema::INFORMATION_SCHEMA;
 
 pub(super) fn fill(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Result<()> {
     let mut out = rows.columns(["oid", "nspname", "nspowner", "nspacl"])?;

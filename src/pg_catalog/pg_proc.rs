@@ -12,10 +12,13 @@ use datafusion::logical_expr::{Documentation, Signature, TypeSignature, Volatili
 use super::rows::{Datum, Rows};
 use super::table::Wanted;
 use super::{PgCatalog, builtin, functions, oids};
+use crate::macros::MACROS;
 use crate::values::pg_type::PgType;
 
 /// `"any"`
 const ANY: u32 = 2276;
+/// `record`
+const RECORD: u32 = 2249;
 /// `anyelement`
 const ANYELEMENT: u32 = 2283;
 
@@ -38,8 +41,10 @@ pub(crate) struct EngineFunction {
     pub(crate) returns_set: bool,
     variadic: u32,
     defaults: i64,
-    volatility: &'static str,
-    strict: bool,
+    /// `i`, `s` or `v`.
+    pub(crate) volatility: &'static str,
+    /// Whether NULL in gives NULL out.
+    pub(crate) strict: bool,
     leakproof: bool,
     parallel: &'static str,
     /// What its documentation says; `None` where PostgreSQL's own description holds.
@@ -102,6 +107,14 @@ impl EngineFunctions {
             let name = name.as_str();
             if !state.scalar_functions().contains_key(name) {
                 add(&mut all, name, &Declared { kind: "f", signature: None, documentation: None, returns: None });
+            }
+        }
+        for table_function in MACROS {
+            let declared = Declared { kind: "f", signature: None, documentation: None, returns: Some(RECORD) };
+            add(&mut all, table_function.name, &declared);
+            if let Some(function) = all.last_mut() {
+                function.returns_set = true;
+                function.description = Some(format!("{}: {}", table_function.syntax, table_function.description));
             }
         }
         // What types are read and written by is not called by name, but drivers look it up.

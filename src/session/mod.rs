@@ -486,7 +486,7 @@ impl Session {
         let view = self.work()?.view();
         let zone: Arc<str> = self.settings.time_zone().into();
         let mut config = SessionConfig::new()
-            .with_information_schema(true)
+            .with_create_default_catalog_and_schema(false)
             .with_default_catalog_and_schema(crate::engine::DATABASE, "public");
         let options = config.options_mut();
         options.execution.time_zone = Some(zone.to_string());

@@ -26,9 +26,9 @@ use crate::error::{Error, SqlState};
 /// The plan with every such sub-query guarded.
 pub(in crate::engine) fn guarded(plan: LogicalPlan) -> Result<LogicalPlan> {
     let plan = plan.transform_up_with_subqueries(|plan| {
-        let projects = matches!(plan, LogicalPlan::Projection(_));
+        let names = matches!(plan, LogicalPlan::Projection(_) | LogicalPlan::Aggregate(_));
         plan.map_expressions(|expression| {
-            let name = projects.then(|| expression.schema_name().to_string());
+            let name = names.then(|| expression.schema_name().to_string());
             let rewritten = expression.transform_up(rewrite)?;
             Ok(match name {
                 Some(name) if rewritten.transformed && rewritten.data.schema_name().to_string() != name => {

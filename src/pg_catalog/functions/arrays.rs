@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, Int32Array};
+use datafusion::arrow::datatypes::FieldRef;
 use datafusion::common::Result;
 use datafusion::common::exec_err;
 
 use super::catalog_function::{Body, Entry};
-use crate::pg_catalog::PgCatalog;
 
 pub(super) const LIST: &[Entry] = &[
     Entry { name: "array_upper", arguments: (2, 2), strict: 2, returns: "int4", body: Body::Array(upper) },
@@ -29,10 +29,10 @@ fn bounds(arguments: &[ArrayRef], of: fn(i32) -> i32) -> Result<ArrayRef> {
     Ok(Arc::new((0..lists.len()).map(bound).collect::<Int32Array>()))
 }
 
-fn upper(_: &PgCatalog, arguments: &[ArrayRef]) -> Result<ArrayRef> {
+fn upper(arguments: &[ArrayRef], _: &[FieldRef]) -> Result<ArrayRef> {
     bounds(arguments, |length| length)
 }
 
-fn lower(_: &PgCatalog, arguments: &[ArrayRef]) -> Result<ArrayRef> {
+fn lower(arguments: &[ArrayRef], _: &[FieldRef]) -> Result<ArrayRef> {
     bounds(arguments, |_| 1)
 }

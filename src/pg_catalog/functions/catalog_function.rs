@@ -36,7 +36,7 @@ pub(super) enum Body {
     /// A number.
     Int(fn(&PgCatalog, &Row<'_>) -> Result<Option<i64>>),
     /// All rows at once.
-    Array(fn(&PgCatalog, &[ArrayRef]) -> Result<ArrayRef>),
+    Array(fn(&[ArrayRef], &[FieldRef]) -> Result<ArrayRef>),
 }
 
 /// The arguments of one row.
@@ -156,7 +156,7 @@ impl ScalarUDFImpl for CatalogFunction {
         let arrays: Vec<ArrayRef> =
             args.args.iter().map(|value| value.to_array(args.number_rows)).collect::<Result<_>>()?;
         if let Body::Array(body) = &self.entry.body {
-            return Ok(ColumnarValue::Array(body(&self.catalog, &arrays)?));
+            return Ok(ColumnarValue::Array(body(&arrays, &args.arg_fields)?));
         }
         let arguments = arrays.iter().map(Argument::of).collect::<Result<Vec<_>>>()?;
         let needed = &arguments[..self.entry.strict.min(arguments.len())];

@@ -3,6 +3,7 @@
 use datafusion::common::Result;
 
 use super::catalog_function::{Body, Entry, Row};
+use crate::error::{Error, SqlState};
 use crate::pg_catalog::names::type_name;
 use crate::pg_catalog::{PgCatalog, Reg, oids, pg_index, pg_views, roles};
 
@@ -43,6 +44,14 @@ pub(super) const LIST: &[Entry] = &[
         body: Body::Bool(|_, _| Ok(Some(false))),
     },
     text("pg_tablespace_location", (1, 1), |_, _| Ok(Some(String::new()))),
+    Entry {
+        name: "getdatabaseencoding",
+        arguments: (0, 0),
+        strict: 0,
+        returns: "name",
+        body: Body::Text(|_, _| Ok(Some("UTF8".to_owned()))),
+    },
+    text("like_escape", (2, 2), like_escape),
     Entry {
         name: "pg_char_to_encoding",
         arguments: (1, 1),
@@ -94,6 +103,30 @@ fn constraint(catalog: &PgCatalog, row: &Row<'_>) -> Result<Option<String>> {
     Ok(table.map(|table| format!("PRIMARY KEY ({})", pg_index::key_columns(table))))
 }
 
+/// A pattern of LIKE with another escape character than the backslash, as one with the backslash.
+fn like_escape(_: &PgCatalog, row: &Row<'_>) -> Result<Option<String>> {
+    let (Some(pattern), Some(escape)) = (row.text(0), row.text(1)) else { return Ok(None) };
+    let mut escapes = escape.chars();
+    let escape = escapes.next();
+    if escapes.next().is_some() {
+        let error = Error::new(SqlState::INVALID_ESCAPE_SEQUENCE, "invalid escape string");
+        return Err(error.with_hint("Escape string must be empty or one character.").into());
+    }
+    let mut out = String::with_capacity(pattern.len());
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            c if Some(c) == escape => {
+                out.push('\\');
+                out.extend(chars.next());
+            }
+            '\\' => out.push_str("\\\\"),
+            c => out.push(c),
+        }
+    }
+    Ok(Some(out))
+}
+
 /// An encoding's number; -1 for one that there is not.
 fn encoding(name: &str) -> i64 {
     match name.to_ascii_lowercase().replace(['-', '_'], "").as_str() {
@@ -115,7 +148,7 @@ fn function(catalog: &PgCatalog, row: &Row<'_>) -> Result<Option<String>> {
     let Some(function) = oid.and_then(|oid| catalog.functions.by_oid(oid)) else { return Ok(None) };
     if function.is_aggregate() {
         let message = format!("\"{}\" is an aggregate function", function.name);
-        return Err(crate::error::Error::new(crate::error::SqlState::WRONG_OBJECT_TYPE, message).into());
+        return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message).into());
     }
     Ok(Some(function.statement()))
 }
@@ -139,7 +172,7 @@ fn formatted(catalog: &PgCatalog, row: &Row<'_>) -> Result<Option<String>> {
     let name = match (element.unwrap_or(number), typmod) {
         (0, _) => return Ok(Some("-".to_owned())),
         // Without a modifier one is asked for the type's SQL name, with -1 for the type as it is.
-        (oid::BPCHAR, None) => "character".to_owned(),
+        (oid::BPCHAR, Some(_)) => "bpchar".to_owned(),
         (other, _) => type_name(other),
     };
     let length = typmod.unwrap_or(-1) - 4;

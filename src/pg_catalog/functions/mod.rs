@@ -7,6 +7,8 @@ mod arrays;
 mod catalog_function;
 mod comments;
 mod definitions;
+mod format;
+mod json_build_object;
 mod privileges;
 pub(crate) mod reg;
 mod sizes;
@@ -20,8 +22,16 @@ use self::catalog_function::Entry;
 use super::PgCatalog;
 
 /// The lists of all files.
-const LISTS: [&[Entry]; 6] =
-    [arrays::LIST, comments::LIST, definitions::LIST, privileges::LIST, reg::LIST, visible::LIST];
+const LISTS: [&[Entry]; 8] = [
+    arrays::LIST,
+    comments::LIST,
+    definitions::LIST,
+    format::LIST,
+    json_build_object::LIST,
+    privileges::LIST,
+    reg::LIST,
+    visible::LIST,
+];
 
 /// The function of that name.
 pub(super) fn function(catalog: &Arc<PgCatalog>, name: &str) -> Option<Arc<ScalarUDF>> {

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, StringViewArray};
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::{CastOptions, cast, cast_with_options};
 use datafusion::arrow::datatypes::{DataType, FieldRef, Int64Type};
 use datafusion::common::Result;
 use datafusion::logical_expr::{
@@ -46,6 +46,12 @@ pub(crate) fn read(catalog: &Arc<PgCatalog>, reg: Reg, text: Expr) -> Expr {
     call(catalog, reg, Direction::Read, text)
 }
 
+/// `bigint::regclass`, `regclass::oid`: the same number as a value of another of these types, or of an integer type.
+pub(crate) fn number(catalog: &Arc<PgCatalog>, type_name: &'static str, value: Expr) -> Expr {
+    let reg = Reg::named(type_name).unwrap_or(Reg::Class);
+    call(catalog, reg, Direction::Number(type_name), value)
+}
+
 /// `regclass::text`.
 pub(crate) fn print(catalog: &Arc<PgCatalog>, reg: Reg, oid: Expr) -> Expr {
     call(catalog, reg, Direction::Print, oid)
@@ -60,6 +66,8 @@ fn call(catalog: &Arc<PgCatalog>, reg: Reg, direction: Direction, value: Expr) -
 enum Direction {
     Read,
     Print,
+    /// To the type of that internal name.
+    Number(&'static str),
 }
 
 /// A cast between a name and a number.
@@ -72,7 +80,10 @@ struct Conversion {
 
 impl ScalarUDFImpl for Conversion {
     fn name(&self) -> &str {
-        self.reg.name()
+        match self.direction {
+            Direction::Number(type_name) => type_name,
+            _ => self.reg.name(),
+        }
     }
 
     fn signature(&self) -> &Signature {
@@ -83,6 +94,7 @@ impl ScalarUDFImpl for Conversion {
         Ok(match self.direction {
             Direction::Read => DataType::Int64,
             Direction::Print => DataType::Utf8View,
+            Direction::Number(type_name) => named_field("", type_name).data_type().clone(),
         })
     }
 
@@ -90,6 +102,7 @@ impl ScalarUDFImpl for Conversion {
         let type_name = match self.direction {
             Direction::Read => self.reg.name(),
             Direction::Print => "text",
+            Direction::Number(type_name) => type_name,
         };
         Ok(Arc::new(named_field(self.reg.name(), type_name)))
     }
@@ -103,6 +116,10 @@ impl ScalarUDFImpl for Conversion {
                     Ok(text.map(|text| self.reg.read(&self.catalog, text)).transpose()?.map(i64::from))
                 };
                 Arc::new(texts.as_string_view().iter().map(read).collect::<Result<Int64Array>>()?)
+            }
+            Direction::Number(type_name) => {
+                let strict = CastOptions { safe: false, ..CastOptions::default() };
+                cast_with_options(&array, named_field("", type_name).data_type(), &strict)?
             }
             Direction::Print => {
                 let numbers = cast(&array, &DataType::Int64)?;
