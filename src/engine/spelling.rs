@@ -88,6 +88,16 @@ fn spelled_out(expression: &mut Expr) -> ControlFlow<Error> {
                 **pattern = call("like_escape", vec![pattern.as_ref().clone(), Expr::Value(escape)]);
             }
         }
+        Expr::CompoundFieldAccess { access_chain, .. } => {
+            for access in access_chain {
+                // DataFusion wants the name of a field as a text.
+                if let ast::AccessExpr::Dot(name) = access {
+                    if let Expr::Identifier(ident) = name {
+                        *name = Expr::Value(Value::SingleQuotedString(fold(ident)).into());
+                    }
+                }
+            }
+        }
         Expr::Collate { expr, collation } => {
             let name = collation.0.last().and_then(|part| part.as_ident()).map(|name| name.value.clone());
             let name = name.unwrap_or_default();

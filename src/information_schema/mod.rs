@@ -15,7 +15,7 @@ use datafusion::common::Result;
 
 use crate::pg_catalog::rows::{Datum, Rows};
 use crate::pg_catalog::table::{self, CatalogTable, Wanted};
-use crate::pg_catalog::{DATABASE, Fill, PgCatalog, builtin, roles};
+use crate::pg_catalog::{DATABASE, Fill, PgCatalog, builtin};
 
 /// The schema's name.
 pub(crate) const INFORMATION_SCHEMA: &str = "information_schema";
@@ -94,8 +94,8 @@ fn fill_character_sets(_: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Result<()>
 
 fn fill_enabled_roles(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Result<()> {
     let mut out = rows.columns(["role_name"])?;
-    for role in roles::roles(catalog) {
-        out.push([role.name.into()])?;
+    for role in catalog.view.objects().roles() {
+        out.push([role.name.as_str().into()])?;
     }
     Ok(())
 }

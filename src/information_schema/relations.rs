@@ -10,7 +10,7 @@ use crate::pg_catalog::{DATABASE, PgCatalog, builtin, pg_views, roles};
 pub(super) fn fill_schemata(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Result<()> {
     let mut out = rows.columns(["catalog_name", "schema_name", "schema_owner"])?;
     for (oid, name) in catalog.schemas() {
-        let owner = roles::role_name(catalog, roles::schema_owner(catalog, oid));
+        let owner = roles::role_name(catalog, roles::owner(catalog, oid));
         out.push([DATABASE.into(), name.into(), owner.into()])?;
     }
     Ok(())

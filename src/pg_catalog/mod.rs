@@ -89,8 +89,9 @@ impl PgCatalog {
             "pg_views" => pg_views::fill_views,
             "pg_authid" => roles::fill_authid,
             "pg_roles" => roles::fill_roles,
-            "pg_user" => roles::fill_user,
-            "pg_shadow" => roles::fill_shadow,
+            "pg_auth_members" => roles::fill_members,
+            "pg_group" => roles::fill_groups,
+            "pg_user" | "pg_shadow" => roles::fill_users,
             _ => match builtin::rows(name) {
                 Some(_) => table::fill_builtin,
                 // A view of the server itself that is not empty there would lie if it were empty here.

@@ -8,7 +8,7 @@ use datafusion::common::Result;
 
 use super::rows::{Datum, Rows};
 use super::table::Wanted;
-use super::{PgCatalog, builtin, oids};
+use super::{PgCatalog, builtin, oids, roles};
 use crate::values::pg_type::{PgType, oid_of};
 
 /// How values of a type are kept, where PostgreSQL tells it again for every column.
@@ -69,6 +69,7 @@ pub(super) fn fill(catalog: &PgCatalog, wanted: &Wanted, rows: &mut Rows) -> Res
         "atthasdef",
         "attislocal",
         "attcollation",
+        "attacl",
     ])?;
     let mut push =
         |relation: u32, attnum: usize, name: &str, (kind, typmod): (u32, i32), not_null: bool, has_default| {
@@ -90,6 +91,7 @@ pub(super) fn fill(catalog: &PgCatalog, wanted: &Wanted, rows: &mut Rows) -> Res
                 Datum::Bool(has_default),
                 true.into(),
                 storage.map_or(0, |s| s.collation).into(),
+                roles::column_acl(catalog, relation, name),
             ])
         };
     let objects = catalog.view.objects();

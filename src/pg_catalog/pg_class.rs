@@ -31,6 +31,7 @@ pub(super) fn fill(catalog: &PgCatalog, wanted: &Wanted, rows: &mut Rows) -> Res
         "relreplident",
         "reloptions",
         "relisshared",
+        "relacl",
     ])?;
     let mut push = |relation: Entry<'_>| {
         if !wanted.wants("oid", relation.oid) || !wanted.wants("relnamespace", relation.schema) {
@@ -54,13 +55,14 @@ pub(super) fn fill(catalog: &PgCatalog, wanted: &Wanted, rows: &mut Rows) -> Res
             if relation.kind == "r" { "d".into() } else { "n".into() },
             Datum::texts(relation.options),
             false.into(),
+            if relation.oid < oids::primary_key_index(0) { roles::acl(catalog, relation.oid) } else { Datum::Null },
         ])
     };
     let objects = catalog.view.objects();
     for table in objects.tables() {
         let schema = catalog.schema_oid(&table.schema).unwrap_or_default();
         let sizes = wanted.sizes.get(&table.id);
-        let owner = roles::relation_owner(catalog, table.id);
+        let owner = roles::owner(catalog, table.id);
         let keyed = !table.primary_key.is_empty();
         push(Entry {
             oid: table.id,
@@ -95,7 +97,7 @@ pub(super) fn fill(catalog: &PgCatalog, wanted: &Wanted, rows: &mut Rows) -> Res
             oid: view.id,
             name: &view.name,
             schema: catalog.schema_oid(&view.schema).unwrap_or_default(),
-            owner: roles::relation_owner(catalog, view.id),
+            owner: roles::owner(catalog, view.id),
             kind: "v",
             columns: view.columns.len(),
             ..Entry::default()

@@ -4,14 +4,14 @@ use datafusion::common::Result;
 
 use super::rows::{Datum, Rows};
 use super::table::Wanted;
-use super::{PgCatalog, oids};
+use super::{PgCatalog, oids, roles};
 
 /// The one database.
 pub(crate) const DATABASE: &str = "audience";
 /// UTF8 by PostgreSQL's numbers.
 const UTF8: i32 = 6;
 
-pub(super) fn fill(_: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Result<()> {
+pub(super) fn fill(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Result<()> {
     let mut out = rows.columns([
         "oid",
         "datname",
@@ -23,11 +23,12 @@ pub(super) fn fill(_: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Result<()> {
         "dattablespace",
         "datcollate",
         "datctype",
+        "datacl",
     ])?;
     out.push([
         oids::DATABASE.into(),
         DATABASE.into(),
-        oids::SUPERUSER.into(),
+        roles::database_owner(catalog).into(),
         UTF8.into(),
         "c".into(),
         true.into(),
@@ -36,6 +37,7 @@ pub(super) fn fill(_: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Result<()> {
         // Text is ordered by its bytes.
         "C".into(),
         "C".into(),
+        roles::acl(catalog, oids::DATABASE),
     ])
 }
 

@@ -2,7 +2,7 @@
 
 use datafusion::common::Result;
 
-use super::rows::{Datum, Rows};
+use super::rows::Rows;
 use super::table::Wanted;
 use super::{PG_CATALOG, PgCatalog, oids, roles};
 use crate::information_schema::INFORMATION_SCHEMA;
@@ -10,7 +10,7 @@ use crate::information_schema::INFORMATION_SCHEMA;
 pub(super) fn fill(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Result<()> {
     let mut out = rows.columns(["oid", "nspname", "nspowner", "nspacl"])?;
     for (oid, name) in catalog.schemas() {
-        out.push([oid.into(), name.into(), roles::schema_owner(catalog, oid).into(), Datum::Null])?;
+        out.push([oid.into(), name.into(), roles::owner(catalog, oid).into(), roles::acl(catalog, oid)])?;
     }
     Ok(())
 }

@@ -43,7 +43,6 @@ pub(super) fn is_empty(name: &str) -> bool {
         "pg_replication_origin_status",
         "pg_seclabels",
         "pg_user_mappings",
-        "pg_group",
         "pg_stat_replication",
         "pg_stat_subscription",
         "pg_stat_user_functions",

@@ -22,7 +22,7 @@ pub(super) fn fill_tables(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> R
         out.push([schema.into(), name.into(), owner.into(), indexed.into(), no(), no(), no()])
     };
     for table in catalog.view.objects().tables() {
-        let owner = roles::relation_owner(catalog, table.id);
+        let owner = roles::owner(catalog, table.id);
         push(&table.schema, &table.name, owner, !table.primary_key.is_empty())?;
     }
     for relation in builtin::RELATIONS.iter().filter(|relation| relation.kind == "r") {
@@ -34,7 +34,7 @@ pub(super) fn fill_tables(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> R
 pub(super) fn fill_views(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Result<()> {
     let mut out = rows.columns(["schemaname", "viewname", "viewowner", "definition"])?;
     for view in catalog.view.objects().views() {
-        let owner = roles::role_name(catalog, roles::relation_owner(catalog, view.id));
+        let owner = roles::role_name(catalog, roles::owner(catalog, view.id));
         out.push([view.schema.as_str().into(), view.name.as_str().into(), owner.into(), definition(&view.sql).into()])?;
     }
     for relation in builtin::RELATIONS.iter().filter(|relation| relation.kind == "v") {

@@ -1,62 +1,85 @@
-//! Roles and what they own, as the catalogs show them: `pg_authid`, `pg_roles`, `pg_user`, `pg_shadow`.
+//! Roles, what they own and what was granted to them: `pg_authid`, `pg_roles`, `pg_user`, `pg_shadow`, `pg_group`,
+//! `pg_auth_members`.
 //!
 //! The one place that says who there is and who owns what: every other catalog asks here.
 
+use catalog::objects::ObjectId;
+use catalog::objects::access::{AclItem, PUBLIC};
+use catalog::objects::role::{RoleDef, Validity};
 use datafusion::common::Result;
 
+use super::names::quoted;
 use super::rows::{Datum, Rows};
 use super::table::Wanted;
 use super::{PgCatalog, oids};
 
-/// A role.
-#[derive(Debug, Clone)]
-pub(crate) struct Role {
-    pub(crate) oid: u32,
-    pub(crate) name: String,
-    pub(crate) superuser: bool,
-    pub(crate) inherit: bool,
-    pub(crate) create_role: bool,
-    pub(crate) create_database: bool,
-    pub(crate) can_login: bool,
-    pub(crate) replication: bool,
-    pub(crate) bypass_rls: bool,
-    pub(crate) connection_limit: i64,
-}
+/// What stands where a password would, for those who may not see it.
+const HIDDEN: &str = "********";
 
-/// All roles.
-pub(crate) fn roles(_: &PgCatalog) -> Vec<Role> {
-    vec![Role {
-        oid: oids::SUPERUSER,
-        name: "postgres".to_owned(),
-        superuser: true,
-        inherit: true,
-        create_role: true,
-        create_database: true,
-        can_login: true,
-        replication: true,
-        bypass_rls: true,
-        connection_limit: -1,
-    }]
-}
-
-/// The role with that number.
+/// The name of the role with that number.
 pub(crate) fn role_name(catalog: &PgCatalog, oid: u32) -> Option<String> {
-    roles(catalog).into_iter().find(|role| role.oid == oid).map(|role| role.name)
+    catalog.view.objects().role_by_id(oid).map(|role| role.name.clone())
 }
 
 /// The number of the role of that name.
 pub(crate) fn role_oid(catalog: &PgCatalog, name: &str) -> Option<u32> {
-    roles(catalog).into_iter().find(|role| role.name == name).map(|role| role.oid)
+    catalog.view.objects().role(name).map(|role| role.id)
 }
 
-/// Who owns a table or view.
-pub(crate) fn relation_owner(_: &PgCatalog, _: u32) -> u32 {
-    oids::SUPERUSER
+/// Who owns a schema, table or view.
+pub(crate) fn owner(catalog: &PgCatalog, object: ObjectId) -> u32 {
+    catalog.view.objects().owner(object)
 }
 
-/// Who owns a schema.
-pub(crate) fn schema_owner(_: &PgCatalog, _: u32) -> u32 {
-    oids::SUPERUSER
+/// What was granted on an object, as `aclitem`s; NULL where nothing ever was.
+pub(crate) fn acl(catalog: &PgCatalog, object: ObjectId) -> Datum<'static> {
+    catalog.view.objects().access(object).acl.as_ref().map_or(Datum::Null, |items| acl_items(catalog, items))
+}
+
+/// What was granted on a column of it.
+pub(crate) fn column_acl(catalog: &PgCatalog, object: ObjectId, column: &str) -> Datum<'static> {
+    let access = catalog.view.objects().access(object);
+    access.columns.get(column).map_or(Datum::Null, |items| acl_items(catalog, items))
+}
+
+fn acl_items(catalog: &PgCatalog, items: &[AclItem]) -> Datum<'static> {
+    let name = |role: ObjectId| match role {
+        PUBLIC => String::new(),
+        role => role_name(catalog, role).map_or_else(|| role.to_string(), |name| quoted(&name)),
+    };
+    let item = |item: &AclItem| {
+        let letters = item.privileges.letters(item.grantable);
+        Datum::from(format!("{}={letters}/{}", name(item.grantee), name(item.grantor)))
+    };
+    Datum::List(items.iter().map(item).collect())
+}
+
+fn roles(catalog: &PgCatalog) -> impl Iterator<Item = &RoleDef> {
+    catalog.view.objects().roles().map(AsRef::as_ref)
+}
+
+fn valid_until(role: &RoleDef) -> Datum<'static> {
+    match role.valid_until {
+        Some(Validity::Until(at)) => Datum::Int(at.timestamp_micros()),
+        // An Arrow time stamp has no infinity; without an end and with an infinite one is the same.
+        Some(Validity::Infinity) | None => Datum::Null,
+    }
+}
+
+fn attributes(role: &RoleDef) -> [Datum<'_>; 11] {
+    [
+        role.id.into(),
+        role.name.as_str().into(),
+        role.superuser.into(),
+        role.inherit.into(),
+        role.create_role.into(),
+        role.create_db.into(),
+        role.login.into(),
+        role.replication.into(),
+        role.bypass_rls.into(),
+        role.connection_limit.into(),
+        valid_until(role),
+    ]
 }
 
 pub(super) fn fill_authid(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Result<()> {
@@ -71,9 +94,14 @@ pub(super) fn fill_authid(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> R
         "rolreplication",
         "rolbypassrls",
         "rolconnlimit",
+        "rolvaliduntil",
+        "rolpassword",
     ])?;
     for role in roles(catalog) {
-        out.push(attributes(&role))?;
+        // A verifier is a secret; that there is one is not.
+        let password = role.password.as_ref().map(|_| HIDDEN);
+        let [a, b, c, d, e, f, g, h, i, j, k] = attributes(role);
+        out.push([a, b, c, d, e, f, g, h, i, j, k, password.into()])?;
     }
     Ok(())
 }
@@ -90,55 +118,52 @@ pub(super) fn fill_roles(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Re
         "rolreplication",
         "rolbypassrls",
         "rolconnlimit",
+        "rolvaliduntil",
         "rolpassword",
     ])?;
     for role in roles(catalog) {
-        let [a, b, c, d, e, f, g, h, i, j] = attributes(&role);
-        out.push([a, b, c, d, e, f, g, h, i, j, "********".into()])?;
+        let [a, b, c, d, e, f, g, h, i, j, k] = attributes(role);
+        out.push([a, b, c, d, e, f, g, h, i, j, k, HIDDEN.into()])?;
     }
     Ok(())
 }
 
-fn attributes(role: &Role) -> [Datum<'_>; 10] {
-    [
-        role.oid.into(),
-        role.name.as_str().into(),
-        role.superuser.into(),
-        role.inherit.into(),
-        role.create_role.into(),
-        role.create_database.into(),
-        role.can_login.into(),
-        role.replication.into(),
-        role.bypass_rls.into(),
-        role.connection_limit.into(),
-    ]
-}
-
-pub(super) fn fill_user(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Result<()> {
+pub(super) fn fill_users(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Result<()> {
     let mut out =
         rows.columns(["usename", "usesysid", "usecreatedb", "usesuper", "userepl", "usebypassrls", "passwd"])?;
-    for role in roles(catalog).iter().filter(|role| role.can_login) {
-        let [name, oid, createdb, superuser, replication, bypass] = login(role);
-        out.push([name, oid, createdb, superuser, replication, bypass, "********".into()])?;
+    for role in roles(catalog).filter(|role| role.login) {
+        out.push([
+            role.name.as_str().into(),
+            role.id.into(),
+            role.create_db.into(),
+            role.superuser.into(),
+            role.replication.into(),
+            role.bypass_rls.into(),
+            HIDDEN.into(),
+        ])?;
     }
     Ok(())
 }
 
-pub(super) fn fill_shadow(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Result<()> {
-    let mut out = rows.columns(["usename", "usesysid", "usecreatedb", "usesuper", "userepl", "usebypassrls"])?;
-    for role in roles(catalog).iter().filter(|role| role.can_login) {
-        out.push(login(role))?;
+pub(super) fn fill_groups(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Result<()> {
+    let mut out = rows.columns(["groname", "grosysid", "grolist"])?;
+    for group in roles(catalog).filter(|role| !role.login) {
+        let members = roles(catalog).filter(|role| role.member_of.iter().any(|member| member.role == group.id));
+        let members = Datum::ints(members.map(|member| member.id.into()));
+        out.push([group.name.as_str().into(), group.id.into(), members])?;
     }
     Ok(())
 }
 
-fn login(role: &Role) -> [Datum<'_>; 6] {
-    [
-        role.name.as_str().into(),
-        role.oid.into(),
-        role.create_database.into(),
-        role.superuser.into(),
-        role.replication.into(),
-        role.bypass_rls.into(),
-    ]
+pub(super) fn fill_members(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Result<()> {
+    let mut out = rows.columns(["roleid", "member", "grantor", "admin_option"])?;
+    for (member, membership) in catalog.view.objects().memberships() {
+        out.push([membership.role.into(), member.id.into(), membership.grantor.into(), membership.admin.into()])?;
+    }
+    Ok(())
+}
+
+/// Who owns the database.
+pub(super) fn database_owner(catalog: &PgCatalog) -> u32 {
+    owner(catalog, oids::DATABASE)
 }

@@ -4,8 +4,12 @@
 //! server inside this process; `cancel`, `memory`, `shutdown`, `durability` and `lease` spawn the real binary,
 //! because they look at it from outside or kill it. `reference` compares
 //! functions with figures of other programs, `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
+//! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions`, `catalogs` and `plans`
+//! talk to a server inside this process; `cancel`, `memory`, `shutdown`, `durability` and `lease` spawn the real binary,
+//! because they look at it from outside or kill it. `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
 
 mod cancel;
+mod catalogs;
 mod durability;
 mod lease;
 mod maintenance;
@@ -32,6 +36,7 @@ fn main() -> ExitCode {
     trials.extend(wire::trials());
     trials.extend(values::trials());
     trials.extend(transactions::trials());
+    trials.extend(catalogs::trials());
     trials.extend(plans::trials());
     trials.extend(cancel::trials());
     trials.extend(memory::trials());

@@ -8,10 +8,14 @@ usage: psql.py
 """
 
 import difflib
+import os
+import pty
 import re
+import select
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -121,20 +125,57 @@ SHOWS = {
     r"\z": r"Access privileges",
 }
 
+# What psql completes, typed as far as this, with a pattern of what is on the terminal then.
+COMPLETED = {
+    "SELECT * FROM prof": r"FROM profiles ",
+    "SELECT * FROM crm.": r"crm\.large +crm\.orders",
+    "DROP VIEW crm.l": r"VIEW crm\.large ",
+    "\\d mem": r"d memberships",
+    "\\df pg_get_viewd": r"pg_get_viewdef",
+    "SET search_path TO cr": r"search_path TO crm",
+    "INSERT INTO no": r"INTO notes ",
+    "COMMENT ON COLUMN profiles.em": r"profiles\.email",
+    "\\dn cr": r"dn crm",
+    "\\dT uui": r"dT uuid",
+}
+
 # (pattern, replacement, why) applied to both outputs.
 DIFFERENT = [
     (r"::(text|bpchar|character varying)\b", "", "PostgreSQL prints a default with the type it worked out, we as it was typed"),
     (r"(?m)^( pg_catalog \| abs .*\| internal \| )\w+ +\|", r"\1|", "the name of the C function"),
     (r"(?m)\| +Source code +\|", "| Source code |", "its width"),
     (r"(?m)^[-+ ]+$", "", "widths"),
-    (r"(?m)pg_database_owner", "postgres", "PostgreSQL 15 gives schema public to the database's owner by a role"),
-    (r"(?m)^ +\| +\| +(postgres=UC/postgres\+?|=U/postgres) *\|.*\n", "", "privileges that are built in"),
-    (r"postgres=UC/postgres\+", "", "privileges that are built in"),
     (r"segments \| postgres.*\n", "", "a schema that every warehouse has"),
     (r"(?m)^.*\| (bit|lseg|path|tsvector|money) +\|.*\n", "", "types that are not here"),
     (r"[ ]+", " ", "widths"),
     (r"\(\d+ rows?\)", "", "counts where rows above were left out"),
 ]
+
+
+def completions(psql, typed):
+    """What psql makes of `typed` when the tabulator key is pressed twice, as it stands on the terminal."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ["TERM"] = "dumb"
+        os.execvp(psql[0], [*psql, "-q", "-v", "PROMPT1=> "])
+    shown = b""
+    try:
+        for wait, keys in ((1.0, b""), (2.5, typed.encode() + b"\t\t"), (0.3, b"\x03"), (0.3, b"\\q\n")):
+            os.write(terminal, keys)
+            end = time.monotonic() + wait
+            while time.monotonic() < end:
+                if select.select([terminal], [], [], 0.1)[0]:
+                    shown += os.read(terminal, 65536)
+    except OSError:
+        pass  # psql has gone.
+    os.waitpid(pid, 0)
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\x07", "", shown.decode(errors="replace"))
+
+
+def completes(psql, typed, expected):
+    shown = completions(psql, typed)
+    if not re.search(expected, shown):
+        raise AssertionError(f"{expected} is not in\n{shown}")
 
 
 def output(psql, command):
@@ -175,6 +216,8 @@ def main():
                 tally.run(command, same, ours, theirs, command)
             for command, pattern in SHOWS.items():
                 tally.run(command, shows, ours, command, pattern)
+            for typed, expected in COMPLETED.items():
+                tally.run(f"{typed} and the tabulator key", completes, ours, typed, expected)
             server.stop()
     tally.end()
 

@@ -15,9 +15,9 @@ use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, BinaryExpr, ColumnarValue, Expr, LogicalPlan, LogicalPlanBuilder,
-    Operator, Projection, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Subquery,
-    Volatility, when,
+    Accumulator, AggregateUDF, AggregateUDFImpl, BinaryExpr, ColumnarValue, Expr, JoinType, LogicalPlan,
+    LogicalPlanBuilder, Operator, Projection, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Subquery, Volatility, when,
 };
 use datafusion::scalar::ScalarValue;
 
@@ -47,6 +47,10 @@ fn rewrite(expression: Expr) -> Result<Transformed<Expr>> {
     let ([column], false) = (columns.as_slice(), subquery.outer_ref_columns.is_empty()) else {
         return Ok(Transformed::no(expression));
     };
+    if yields_nothing(&subquery.subquery) {
+        let data_type = subquery.subquery.schema().field(0).data_type();
+        return Ok(Transformed::yes(Expr::Literal(ScalarValue::try_new_null(data_type)?, None)));
+    }
     if !may_yield_several(&subquery.subquery) {
         return Ok(Transformed::no(expression));
     }
@@ -122,6 +126,21 @@ fn of_outer_row(condition: Expr) -> Result<Expr> {
         other => Ok(Transformed::no(other)),
     });
     outer.map(|outer| outer.data)
+}
+
+/// Whether the sub-query reads a catalog that is always empty. DataFusion would find that out itself, but only where it
+/// can compute the rest.
+fn yields_nothing(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::EmptyRelation(empty) => !empty.produce_one_row,
+        LogicalPlan::Projection(_) | LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Sort(_) => {
+            plan.inputs().into_iter().all(yields_nothing)
+        }
+        LogicalPlan::Join(join) if join.join_type == JoinType::Inner => {
+            yields_nothing(&join.left) || yields_nothing(&join.right)
+        }
+        _ => false,
+    }
 }
 
 /// Whether nothing about the sub-query's form says that it yields one row.
