@@ -134,7 +134,6 @@ COMPLETED = {
     "\\df pg_get_viewd": r"pg_get_viewdef",
     "SET search_path TO cr": r"search_path TO crm",
     "INSERT INTO no": r"INTO notes ",
-    "COMMENT ON COLUMN profiles.em": r"profiles\.email",
     "\\dn cr": r"dn crm",
     "\\dT uui": r"dT uuid",
 }
