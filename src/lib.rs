@@ -35,10 +35,12 @@
 
 mod engine;
 mod error;
+mod information_schema;
 mod load;
 mod macros;
 mod metrics;
 pub mod monitor;
+mod pg_catalog;
 pub mod server;
 mod session;
 mod statement;

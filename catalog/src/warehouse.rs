@@ -333,6 +333,12 @@ impl Warehouse {
         Ok(state)
     }
 
+    /// Whether a table's files as of `snapshot` are in memory.
+    pub(crate) fn is_at_hand(&self, snapshot: &Snapshot, id: ObjectId) -> bool {
+        let version = snapshot.objects.table_version(id);
+        self.tables.lock().get(&id).is_some_and(|versions| versions.contains_key(&version))
+    }
+
     fn remember(&self, id: ObjectId, state: Arc<TableState>) {
         let mut tables = self.tables.lock();
         let versions = tables.entry(id).or_default();

@@ -12,20 +12,21 @@ mod memory;
 mod names;
 mod operators;
 mod planner;
+mod reg;
 mod relations;
 mod rewrite;
 mod semantics;
+mod spelling;
 mod spill;
 pub(crate) mod suggest;
 mod sum;
-mod system;
 pub(crate) mod types;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use catalog::lease::HolderInfo;
 use catalog::objects::{ObjectId, RoleDef, TableDef};
@@ -59,14 +60,15 @@ pub use self::maintenance::MaintenanceOptions;
 pub(crate) use self::maintenance::Trigger;
 use self::memory::StatementPool;
 pub(crate) use self::planner::{Planner, SessionTables, named, parameters, same_columns};
-pub(crate) use self::relations::{DATABASE, Relations};
+pub(crate) use self::relations::Relations;
 pub(crate) use self::rewrite::cast;
 pub(crate) use self::semantics::assignment;
 pub(crate) use self::semantics::print::TextForms;
 use self::spill::SpillFolder;
-use self::system::SystemTables;
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, Sample};
+pub(crate) use crate::pg_catalog::DATABASE;
+use crate::pg_catalog::{EngineFunctions, PgCatalog};
 use crate::session::Session;
 
 /// How the engine is set up. Nothing here is read from files or the environment: the caller decides.
@@ -118,7 +120,8 @@ pub struct Engine {
     admission: Admission,
     metrics: Arc<Metrics>,
     compute: Arc<Compute>,
-    system: Arc<SystemTables>,
+    /// What can be called, as the catalogs list it; known when the first statement is planned.
+    functions: OnceLock<Arc<EngineFunctions>>,
     /// Functions, rules and file formats that every session starts from.
     template: SessionState,
     started: DateTime<Utc>,
@@ -196,7 +199,7 @@ impl Engine {
             admission: Admission::new(options.admission, Arc::clone(&activity)),
             metrics: Arc::new(Metrics::new()),
             compute: Arc::new(Compute::new()?),
-            system: Arc::new(SystemTables::new()?),
+            functions: OnceLock::new(),
             template,
             started: Utc::now(),
             next_session: AtomicI32::new(1),
@@ -326,11 +329,10 @@ impl Engine {
         search_path: Vec<String>,
         time_zone: Arc<str>,
     ) -> Planner {
-        let relations = Arc::new(Relations::new(view, Arc::clone(&time_zone)));
+        let relations = Arc::new(Relations::new(view.clone(), Arc::clone(&time_zone)));
         let mut state = SessionStateBuilder::new_from_existing(self.template.clone())
             .with_config(config)
             .with_runtime_env(self.statement_runtime())
-            .with_catalog_list(Arc::clone(&relations) as _)
             .with_type_planner(Arc::new(types::CastTypes { time_zone }))
             .build();
         for function in functions {
@@ -339,7 +341,9 @@ impl Engine {
             let _ = FunctionRegistry::register_udf(&mut state, Arc::clone(function));
         }
         state.mark_start_execution();
-        Planner::new(state, relations, Arc::clone(&self.system), session, search_path)
+        let functions = Arc::clone(self.functions.get_or_init(|| Arc::new(EngineFunctions::of(&state))));
+        let catalog = Arc::new(PgCatalog { view, search_path: search_path.clone(), functions });
+        Planner::new(state, relations, catalog, session, search_path)
     }
 
     /// The runtime as one statement sees it.

@@ -19,12 +19,14 @@ use datafusion::sql::sqlparser::ast;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
+use super::DATABASE;
 use super::names::Names;
-use super::relations::{DATABASE, INFORMATION_SCHEMA, Relations};
-use super::rewrite;
-use super::system::{PG_CATALOG, SystemTables};
+use super::relations::Relations;
 use super::types::CastTypes;
+use super::{reg, rewrite, semantics, spelling};
 use crate::error::{Error, Result, SqlState, nearest, no_type};
+use crate::information_schema::{self, INFORMATION_SCHEMA};
+use crate::pg_catalog::{PG_CATALOG, PgCatalog};
 use crate::statement::{Kind, parse};
 
 /// Views that read views that read views: deeper than this is taken for a mistake.
@@ -40,7 +42,7 @@ pub(crate) trait SessionTables: Send + Sync {
 pub(crate) struct Planner {
     state: SessionState,
     relations: Arc<Relations>,
-    system: Arc<SystemTables>,
+    catalog: Arc<PgCatalog>,
     session: Arc<dyn SessionTables>,
     search_path: Vec<String>,
 }
@@ -59,11 +61,11 @@ impl Planner {
     pub(super) fn new(
         state: SessionState,
         relations: Arc<Relations>,
-        system: Arc<SystemTables>,
+        catalog: Arc<PgCatalog>,
         session: Arc<dyn SessionTables>,
         search_path: Vec<String>,
     ) -> Self {
-        Self { state, relations, system, session, search_path }
+        Self { state, relations, catalog, session, search_path }
     }
 
     /// DataFusion's state, for building plans by hand.
@@ -93,11 +95,12 @@ impl Planner {
             let statement = ast::Statement::Query(Box::new(rewrite::prepared(query)?));
             let wrapped = ParserStatement::Statement(Box::new(statement.clone()));
             let (references, _) = resolve_table_references(&wrapped, true)?;
-            let mut names = Names { state: &self.state, tables: HashMap::new(), types: self.types()? };
+            let mut names = self.names()?;
             let mut reads = Vec::new();
             let mut missing = Vec::new();
+            let system_columns = spelling::names_system_columns(query);
             for reference in references {
-                match self.resolve(&reference, search_path, depth).await? {
+                match self.resolve(&reference, search_path, depth, system_columns).await? {
                     Some((id, source)) => {
                         names.tables.insert(reference, source);
                         reads.extend(id);
@@ -109,6 +112,8 @@ impl Planner {
             let planner = SqlToRel::new_with_options(&names, parser_options());
             let plan = planner.sql_statement_to_plan_with_context(statement, &mut context);
             let plan = plan.map_err(|e| self.suggesting(Error::from(e), &missing, search_path))?;
+            let plan = semantics::only_row::guarded(plan)?;
+            let plan = reg::resolved(plan, &self.catalog, depth == 0)?;
             let logical = self.state.analyzer().execute_and_check(plan, self.state.config_options(), |_, _| {})?;
             let fields: Vec<Field> = logical.schema().fields().iter().map(|field| shown(field)).collect();
             Ok(Plan { logical, columns: Arc::new(Schema::new(fields)), reads })
@@ -175,6 +180,10 @@ impl Planner {
         Ok(parameters)
     }
 
+    fn names(&self) -> Result<Names<'_>> {
+        Ok(Names { state: &self.state, catalog: &self.catalog, tables: HashMap::new(), types: self.types()? })
+    }
+
     fn types(&self) -> Result<Arc<dyn TypePlanner>> {
         Ok(Arc::new(CastTypes { time_zone: self.time_zone() }))
     }
@@ -198,6 +207,7 @@ impl Planner {
         reference: &TableReference,
         search_path: &[String],
         depth: usize,
+        system_columns: bool,
     ) -> Result<Option<(Option<ObjectId>, Arc<dyn TableSource>)>> {
         if reference.catalog().is_some_and(|c| c != DATABASE && c != "postgres") {
             return Err(Error::unsupported(format!("cross-database reference \"{reference}\"")));
@@ -214,9 +224,9 @@ impl Planner {
             let table = match schema {
                 PG_CATALOG => match self.session.table(name, &self.time_zone())? {
                     Some(table) => Some(table),
-                    None => self.system.table(name),
+                    None => self.catalog.table(name, system_columns),
                 },
-                INFORMATION_SCHEMA => self.relations.information_schema().table(name).await?,
+                INFORMATION_SCHEMA => information_schema::view(&self.catalog, name),
                 _ => None,
             };
             if let Some(table) = table {
@@ -254,7 +264,7 @@ impl Planner {
 
     /// A constant expression of a column default, planned to stand in a projection.
     pub(crate) fn expression(&self, expression: ast::Expr) -> Result<datafusion::prelude::Expr> {
-        let names = Names { state: &self.state, tables: HashMap::new(), types: self.types()? };
+        let names = self.names()?;
         let planner = SqlToRel::new_with_options(&names, parser_options());
         let empty = datafusion::common::DFSchema::empty();
         Ok(planner.sql_to_expr(expression, &empty, &mut PlannerContext::new())?)

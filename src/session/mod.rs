@@ -567,7 +567,7 @@ impl Session {
         let view = self.work()?.view();
         let zone: Arc<str> = self.settings.time_zone().into();
         let mut config = SessionConfig::new()
-            .with_information_schema(true)
+            .with_create_default_catalog_and_schema(false)
             .with_default_catalog_and_schema(crate::engine::DATABASE, "public")
             .with_extension(Arc::new(Caller { pid: self.pid }));
         let options = config.options_mut();

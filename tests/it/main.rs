@@ -5,9 +5,12 @@
 //! because they look at it from outside or kill it. `reference` compares
 //! functions with figures of other programs, `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
 //! server inside this process; `cancel`, `memory`, `operation`, `shutdown`, `durability` and `lease` spawn the real binary,
+//! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions`, `catalogs` and `plans`
+//! talk to a server inside this process; `cancel`, `memory`, `shutdown`, `durability` and `lease` spawn the real binary,
 //! because they look at it from outside or kill it. `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
 
 mod cancel;
+mod catalogs;
 mod durability;
 mod hints;
 mod lease;
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
     trials.extend(transactions::trials());
     trials.extend(sessions::trials());
     trials.extend(hints::trials());
+    trials.extend(catalogs::trials());
     trials.extend(plans::trials());
     trials.extend(cancel::trials());
     trials.extend(memory::trials());

@@ -23,6 +23,7 @@ pub(super) enum Key {
     ClientEncoding,
     ClientMinMessages,
     DateStyle,
+    DefaultTableAccessMethod,
     DefaultTransactionDeferrable,
     DefaultTransactionIsolation,
     DefaultTransactionReadOnly,
@@ -199,6 +200,14 @@ pub(super) static DEFINITIONS: &[Definition] = &[
          DMY, YMD); they are read with the year first only, so that no order is guessed",
     )
     .reported(),
+    setting(
+        Key::DefaultTableAccessMethod,
+        "default_table_access_method",
+        Kind::Text(checks::any),
+        "heap",
+        "how PostgreSQL would keep a new table; here all are kept in one way",
+    )
+    .only("heap", "tables are Delta Lake files, which the catalogs list as heap"),
     setting(
         Key::DefaultTransactionDeferrable,
         STATEMENTS,
