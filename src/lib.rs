@@ -36,6 +36,7 @@
 mod engine;
 mod error;
 mod load;
+mod privileges;
 pub mod server;
 mod session;
 mod statement;

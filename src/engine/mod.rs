@@ -43,12 +43,13 @@ use self::compute::Compute;
 pub(crate) use self::interrupt::interruptible;
 pub use self::maintenance::MaintenanceOptions;
 pub(crate) use self::maintenance::Trigger;
-pub(crate) use self::planner::{Planner, named, parameters, same_columns};
+pub(crate) use self::planner::{Plan, Planner, named, parameters, same_columns};
 pub(crate) use self::relations::{DATABASE, Relations};
 pub(crate) use self::rewrite::cast;
 pub(crate) use self::semantics::assignment;
 use self::system::SystemTables;
 use crate::error::{Error, Result};
+use crate::privileges::Rights;
 use crate::session::Session;
 
 /// How the engine is set up. Nothing here is read from files or the environment: the caller decides.
@@ -233,6 +234,7 @@ impl Engine {
         functions: &[Arc<ScalarUDF>],
         search_path: Vec<String>,
         time_zone: Arc<str>,
+        rights: Rights,
     ) -> Planner {
         let relations = Arc::new(Relations::new(view, Arc::clone(&time_zone)));
         let mut state = SessionStateBuilder::new_from_existing(self.template.clone())
@@ -247,6 +249,6 @@ impl Engine {
             let _ = FunctionRegistry::register_udf(&mut state, Arc::clone(function));
         }
         state.mark_start_execution();
-        Planner::new(state, relations, Arc::clone(&self.system), search_path)
+        Planner::new(state, relations, Arc::clone(&self.system), search_path, rights)
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use catalog::objects::{ObjectId, Relation, ViewDef};
+use catalog::objects::{ObjectId, Privileges, Relation, ViewDef};
 use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::planner::TypePlanner;
@@ -25,6 +26,7 @@ use super::rewrite;
 use super::system::{PG_CATALOG, SystemTables};
 use super::types::CastTypes;
 use crate::error::{Error, Result, SqlState};
+use crate::privileges::{Guarded, Rights, Use, uses};
 use crate::statement::{Kind, parse};
 
 /// Views that read views that read views: deeper than this is taken for a mistake.
@@ -36,6 +38,7 @@ pub(crate) struct Planner {
     relations: Arc<Relations>,
     system: Arc<SystemTables>,
     search_path: Vec<String>,
+    rights: Rights,
 }
 
 /// A query as planned.
@@ -46,6 +49,18 @@ pub(crate) struct Plan {
     pub(crate) columns: SchemaRef,
     /// The tables and views it names (not those that its views name).
     pub(crate) reads: Vec<ObjectId>,
+    /// What it looks at, and what its views look at with the rights of their owners; outermost first.
+    uses: Vec<(Rights, Vec<Use>)>,
+}
+
+impl Plan {
+    /// That all it looks at may be read. Every plan that is to be run has to pass here.
+    ///
+    /// # Errors
+    /// 42501.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.uses.iter().try_for_each(|(rights, uses)| rights.check_uses(uses))
+    }
 }
 
 impl Planner {
@@ -54,8 +69,9 @@ impl Planner {
         relations: Arc<Relations>,
         system: Arc<SystemTables>,
         search_path: Vec<String>,
+        rights: Rights,
     ) -> Self {
-        Self { state, relations, system, search_path }
+        Self { state, relations, system, search_path, rights }
     }
 
     /// DataFusion's state, for building plans by hand.
@@ -68,9 +84,20 @@ impl Planner {
         &self.relations
     }
 
-    /// Plans a query. `parameters[i]` is the declared type of `$i+1`; undeclared ones are inferred.
+    /// Plans a query to be run. `parameters[i]` is the declared type of `$i+1`; undeclared ones are inferred.
+    ///
+    /// # Errors
+    /// 42501 if it looks at something that the role may not read; what is wrong with the query.
     pub(crate) async fn query(&self, query: &ast::Query, parameters: &[Option<FieldRef>]) -> Result<Plan> {
-        self.query_below(query, parameters, &self.search_path, 0).await
+        let plan = self.described(query, parameters).await?;
+        plan.check()?;
+        Ok(plan)
+    }
+
+    /// Plans a query that is not run now: described, or kept as a view. Whether its relations may be read is checked
+    /// when it is run.
+    pub(crate) async fn described(&self, query: &ast::Query, parameters: &[Option<FieldRef>]) -> Result<Plan> {
+        self.query_below(query, parameters, &self.search_path, 0, &self.rights).await
     }
 
     fn query_below<'a>(
@@ -79,6 +106,7 @@ impl Planner {
         parameters: &'a [Option<FieldRef>],
         search_path: &'a [String],
         depth: usize,
+        rights: &'a Rights,
     ) -> BoxFuture<'a, Result<Plan>> {
         async move {
             let parameters = &self.typed_by_text(query, parameters)?;
@@ -87,8 +115,9 @@ impl Planner {
             let (references, _) = resolve_table_references(&wrapped, true)?;
             let mut names = Names { state: &self.state, tables: HashMap::new(), types: self.types()? };
             let mut reads = Vec::new();
+            let mut below = Vec::new();
             for reference in references {
-                if let Some((id, source)) = self.resolve(&reference, search_path, depth).await? {
+                if let Some((id, source)) = self.resolve(&reference, search_path, depth, &mut below).await? {
                     names.tables.insert(reference, source);
                     reads.extend(id);
                 }
@@ -96,9 +125,12 @@ impl Planner {
             let mut context = PlannerContext::new().with_prepare_param_data_types(parameters.to_vec());
             let planner = SqlToRel::new_with_options(&names, parser_options());
             let plan = planner.sql_statement_to_plan_with_context(statement, &mut context)?;
+            let mut used = vec![(rights.clone(), uses(&plan)?)];
+            used.extend(below);
+            let plan = unguarded(plan)?;
             let logical = self.state.analyzer().execute_and_check(plan, self.state.config_options(), |_, _| {})?;
             let fields: Vec<Field> = logical.schema().fields().iter().map(|field| shown(field)).collect();
-            Ok(Plan { logical, columns: Arc::new(Schema::new(fields)), reads })
+            Ok(Plan { logical, columns: Arc::new(Schema::new(fields)), reads, uses: used })
         }
         .boxed()
     }
@@ -133,6 +165,7 @@ impl Planner {
         reference: &TableReference,
         search_path: &[String],
         depth: usize,
+        uses: &mut Vec<(Rights, Vec<Use>)>,
     ) -> Result<Option<(Option<ObjectId>, Arc<dyn TableSource>)>> {
         if reference.catalog().is_some_and(|c| c != DATABASE && c != "postgres") {
             return Err(Error::unsupported(format!("cross-database reference \"{reference}\"")));
@@ -147,25 +180,40 @@ impl Planner {
             }
         }
         let found = match reference.schema() {
-            Some(schema) => self.relations.lookup(schema, reference.table()),
+            Some(schema) => {
+                // The names in a view were looked up when it was made.
+                if depth == 0 {
+                    self.rights.check_schema(schema, Privileges::USAGE)?;
+                }
+                self.relations.lookup(schema, reference.table())
+            }
             None => search_path.iter().find_map(|schema| self.relations.lookup(schema, reference.table())),
         };
-        Ok(match found {
-            Some(Relation::Table(def)) => Some((Some(def.id), provider_as_source(self.relations.table(def.id).await?))),
-            Some(Relation::View(def)) => Some((Some(def.id), provider_as_source(self.expand(&def, depth).await?))),
-            None => None,
-        })
+        let Some(relation) = found else { return Ok(None) };
+        let provider = match &relation {
+            Relation::Table(def) => self.relations.table(def.id).await?,
+            Relation::View(def) => self.expand(def, depth, uses).await?,
+        };
+        let (id, source) = (relation.id(), provider_as_source(provider));
+        Ok(Some((Some(id), Arc::new(Guarded { relation, source }))))
     }
 
-    /// A view as the plan of its query against today's tables.
-    async fn expand(&self, view: &ViewDef, depth: usize) -> Result<Arc<dyn TableProvider>> {
+    /// A view as the plan of its query against today's tables, read with the rights of the view's owner.
+    async fn expand(
+        &self,
+        view: &ViewDef,
+        depth: usize,
+        uses: &mut Vec<(Rights, Vec<Use>)>,
+    ) -> Result<Arc<dyn TableProvider>> {
         if depth >= MAX_VIEW_DEPTH {
             let message = format!("view \"{}\" is nested more than {MAX_VIEW_DEPTH} views deep", view.name);
             return Err(Error::new(SqlState::STATEMENT_TOO_COMPLEX, message));
         }
         let query = parse_view(&view.sql)?;
-        let plan = self.query_below(&query, &[], &view.search_path, depth + 1).await;
+        let owner = self.rights.of(self.rights.objects().owner(view.id));
+        let plan = self.query_below(&query, &[], &view.search_path, depth + 1, &owner).await;
         let plan = plan.map_err(|e| e.inside(format!("view \"{}\"", view.name)))?;
+        uses.extend(plan.uses);
         let plan = named(plan.logical, view.columns.iter().map(|c| c.name.as_str()))?;
         Ok(Arc::new(ViewTable::new(plan, Some(view.sql.clone()))))
     }
@@ -182,6 +230,23 @@ impl Planner {
         let empty = datafusion::common::DFSchema::empty();
         Ok(planner.sql_to_expr(expression, &empty, &mut PlannerContext::new())?)
     }
+}
+
+/// The plan with relations in the place of the leaves that stood for them until their use was checked.
+fn unguarded(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let plan = plan.transform_down_with_subqueries(|node| match &node {
+        LogicalPlan::TableScan(scan) => match scan.source.downcast_ref::<Guarded>() {
+            Some(guarded) => {
+                let (name, source) = (scan.table_name.clone(), Arc::clone(&guarded.source));
+                let read = LogicalPlanBuilder::scan(name, source, scan.projection.clone())?.build()?;
+                // What it is made of was checked with its owner's rights, and has no guard any more.
+                Ok(Transformed::new(read, true, TreeNodeRecursion::Jump))
+            }
+            None => Ok(Transformed::no(node)),
+        },
+        _ => Ok(Transformed::no(node)),
+    })?;
+    Ok(plan.data)
 }
 
 /// PostgreSQL's reading of SQL: exact decimals, nulls sort as the largest value, spans kept for error positions.

@@ -1,6 +1,7 @@
 //! One caller: settings, transaction, cancellation. Every entry point, library and wire, goes through it.
 
 mod functions;
+mod identity;
 mod rows;
 mod running;
 pub(crate) mod settings;
@@ -19,6 +20,7 @@ use datafusion::prelude::SessionConfig;
 use datafusion::scalar::ScalarValue;
 use tokio::sync::OwnedMutexGuard;
 
+use self::identity::Login;
 pub use self::rows::Rows;
 pub use self::running::Canceller;
 pub(crate) use self::running::Running;
@@ -100,7 +102,7 @@ enum Block {
 /// Statements run one at a time. A session that is dropped in a transaction rolls it back.
 pub struct Session {
     engine: Arc<Engine>,
-    user: String,
+    login: Login,
     pid: i32,
     settings: Settings,
     functions: Vec<Arc<ScalarUDF>>,
@@ -121,15 +123,15 @@ pub struct Session {
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("user", &self.user).field("pid", &self.pid).finish_non_exhaustive()
+        f.debug_struct("Session").field("user", &self.login.name).field("pid", &self.pid).finish_non_exhaustive()
     }
 }
 
 impl Session {
     pub(crate) fn new(engine: Arc<Engine>, user: &str, pid: i32) -> Result<Self> {
-        let settings = Settings::new(user);
+        let login = Login::admit(&engine.warehouse().newest().objects, user)?;
+        let settings = Settings::new(user, login.superuser);
         let facts = functions::SessionFacts {
-            user: user.to_owned(),
             database: crate::engine::DATABASE.to_owned(),
             pid,
             settings: settings.shared(),
@@ -138,7 +140,7 @@ impl Session {
         Ok(Self {
             functions: functions::all(facts),
             engine,
-            user: user.to_owned(),
+            login,
             pid,
             settings,
             block: Block::None,
@@ -478,7 +480,12 @@ impl Session {
 
     /// The transaction that the running statement is part of.
     pub(crate) fn work(&mut self) -> Result<&mut Transaction> {
-        self.work.as_mut().ok_or_else(|| Error::internal("a statement runs outside of a transaction"))
+        let Some(work) = self.work.as_mut() else {
+            return Err(Error::internal("a statement runs outside of a transaction"));
+        };
+        // What is made now belongs to whose rights count now.
+        work.set_owner(self.login.current(&self.settings, work.objects()));
+        Ok(work)
     }
 
     /// A planner for the running statement: what it sees now, under the settings as they are.
@@ -507,18 +514,24 @@ impl Session {
         if let Some(rows) = self.settings.batch_size() {
             options.execution.batch_size = rows;
         }
-        let search_path = self.search_path();
-        Ok(self.engine.planner(view, config, &self.functions, search_path, zone))
+        let search_path = self.search_path()?;
+        let rights = self.rights()?;
+        Ok(self.engine.planner(view, config, &self.functions, search_path, zone, rights))
     }
 
-    /// The schemas in which an unqualified name is looked up, in order.
-    pub(crate) fn search_path(&self) -> Vec<String> {
-        self.settings.search_path().into_iter().filter(|schema| schema != "$user").collect()
+    /// The schemas in which an unqualified name is looked up, in order; `$user` is the schema named like the role
+    /// whose rights count. Schemas that it may not look into are passed over.
+    pub(crate) fn search_path(&mut self) -> Result<Vec<String>> {
+        let rights = self.rights()?;
+        let own = rights.definition().map(|role| role.name.clone());
+        let path = self.settings.search_path().into_iter();
+        let path = path.filter_map(|schema| if schema == "$user" { own.clone() } else { Some(schema) });
+        Ok(rights.visible(path))
     }
 
     /// The schema in which an object without schema is made: the first of the path that exists.
     pub(crate) fn creation_schema(&mut self) -> Result<String> {
-        let path = self.search_path();
+        let path = self.search_path()?;
         let objects = Arc::clone(self.work()?.objects());
         path.into_iter().find(|schema| objects.schema(schema).is_some()).ok_or_else(|| {
             Error::new(SqlState::INVALID_SCHEMA_NAME, "no schema has been selected to create in")

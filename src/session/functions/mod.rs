@@ -39,8 +39,6 @@ use super::settings::Values;
 /// What the functions know of their session.
 #[derive(Debug)]
 pub(crate) struct SessionFacts {
-    /// Who logged in.
-    pub(crate) user: String,
     /// The database's name.
     pub(crate) database: String,
     /// The session's number.
@@ -91,7 +89,6 @@ mod tests {
 
     fn context(settings: &Settings) -> SessionContext {
         let facts = SessionFacts {
-            user: "ana".to_owned(),
             database: "audience".to_owned(),
             pid: 7,
             settings: settings.shared(),
@@ -113,14 +110,8 @@ mod tests {
 
     #[test]
     fn names_are_unique() {
-        let settings = Settings::new("ana");
-        let facts = SessionFacts {
-            user: String::new(),
-            database: String::new(),
-            pid: 1,
-            settings: settings.shared(),
-            started: Utc::now(),
-        };
+        let settings = Settings::new("ana", false);
+        let facts = SessionFacts { database: String::new(), pid: 1, settings: settings.shared(), started: Utc::now() };
         let mut seen = HashSet::new();
         for function in all(facts) {
             assert!(seen.insert(function.name().to_owned()), "{}", function.name());
@@ -132,7 +123,7 @@ mod tests {
 
     #[tokio::test]
     async fn functions_tell_the_facts() {
-        let mut settings = Settings::new("ana");
+        let mut settings = Settings::new("ana", false);
         settings.set("search_path", Some("segments, public"), Scope::Session).unwrap();
         let context = context(&settings);
         for (expression, expected) in [
@@ -166,7 +157,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_changed_setting_is_seen_by_the_next_call() {
-        let mut settings = Settings::new("ana");
+        let mut settings = Settings::new("ana", false);
         let context = context(&settings);
         settings.set("application_name", Some("psql"), Scope::Session).unwrap();
         let expression = "current_setting('application_name')";
@@ -175,7 +166,7 @@ mod tests {
 
     #[tokio::test]
     async fn sleep_takes_its_time_and_can_be_cut_short() {
-        let context = context(&Settings::new("ana"));
+        let context = context(&Settings::new("ana", false));
         let started = std::time::Instant::now();
         let slept = context.sql("SELECT pg_sleep(0.05)").await.unwrap().collect().await.unwrap();
         assert_eq!((slept[0].num_rows(), started.elapsed().as_millis() >= 50), (1, true));

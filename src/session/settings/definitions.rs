@@ -241,10 +241,11 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     setting(
         Key::Role,
         "role",
-        Kind::Enum(&["none"]),
+        Kind::Text(checks::any),
         "none",
-        "role whose rights count instead of the session user's; there are no others yet",
-    ),
+        "role whose rights count instead of the session user's: SET ROLE",
+    )
+    .internal(),
     setting(
         Key::RowSecurity,
         "row_security",

@@ -15,10 +15,12 @@ mod cursor;
 mod ddl;
 mod dialect;
 mod explain;
+mod grant;
 mod place;
 mod query;
 mod refused;
 mod rewrite;
+mod role;
 mod settings;
 mod tokens;
 mod transaction;
@@ -89,7 +91,7 @@ fn kind(cursor: &mut Cursor<'_>) -> Result<Kind> {
     if query::at_query(cursor) {
         return query::query(cursor);
     }
-    let rules: [(&[&str], fn(&mut Cursor<'_>) -> Result<Kind>); 16] = [
+    let rules: [(&[&str], fn(&mut Cursor<'_>) -> Result<Kind>); 20] = [
         (&["INSERT"], query::insert),
         (&["EXPLAIN"], explain::explain),
         (&["CREATE"], ddl::create),
@@ -106,6 +108,10 @@ fn kind(cursor: &mut Cursor<'_>) -> Result<Kind> {
         (&["SAVEPOINT"], transaction::savepoint),
         (&["RELEASE"], transaction::release),
         (&["DEALLOCATE"], settings::deallocate),
+        (&["ALTER"], role::alter),
+        (&["REASSIGN"], role::reassign),
+        (&["GRANT"], grant::grant),
+        (&["REVOKE"], grant::revoke),
     ];
     match rules.iter().find(|(words, _)| cursor.at_one_of(words)) {
         Some((_, rule)) => rule(cursor),
