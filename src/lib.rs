@@ -41,6 +41,7 @@ mod macros;
 mod metrics;
 pub mod monitor;
 mod pg_catalog;
+mod privileges;
 pub mod server;
 mod session;
 mod statement;

@@ -10,7 +10,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use catalog::objects::{Change, Relation, TableDef};
+use catalog::objects::{Change, Privileges, Relation, TableDef};
 use catalog::table::Progress;
 use catalog::types::PgType;
 use datafusion::arrow::datatypes::{Field, Schema};
@@ -140,18 +140,31 @@ impl Session {
         observer: &LoadObserver,
     ) -> Result<Target> {
         self.renew_work().await?;
+        if !self.may_read_server_files()? {
+            let message = "must have privileges of the pg_read_server_files role to load a file";
+            return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+        }
         let schema = match &name.schema {
-            Some(schema) => schema.clone(),
+            Some(schema) => {
+                self.rights()?.check_schema(schema, Privileges::USAGE)?;
+                schema.clone()
+            }
             None => self.creation_schema()?,
         };
         let found = self.work()?.objects().lookup(&schema, &name.name);
         let (def, created) = match found {
-            Some(Relation::Table(def)) => ((*def).clone(), false),
+            Some(Relation::Table(def)) => {
+                let columns = def.columns.iter().map(|column| column.name.as_str());
+                let relation = Relation::Table(Arc::clone(&def));
+                self.rights()?.check_relation(&relation, Privileges::INSERT, columns)?;
+                ((*def).clone(), false)
+            }
             Some(Relation::View(_)) => {
                 let message = format!("\"{}\" is a view, rows can only be loaded into a table", name.name);
                 return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message));
             }
             None => {
+                self.rights()?.check_schema(&schema, Privileges::CREATE)?;
                 let planner = self.planner()?;
                 let plan = read(&planner, format, files).await?;
                 let columns = plan.schema().as_arrow().clone();

@@ -59,7 +59,7 @@ pub(crate) use self::interrupt::interruptible;
 pub use self::maintenance::MaintenanceOptions;
 pub(crate) use self::maintenance::Trigger;
 use self::memory::StatementPool;
-pub(crate) use self::planner::{Planner, SessionTables, named, parameters, same_columns};
+pub(crate) use self::planner::{Plan, Planner, SessionTables, named, parameters, same_columns};
 pub(crate) use self::relations::Relations;
 pub(crate) use self::rewrite::cast;
 pub(crate) use self::semantics::assignment;
@@ -69,6 +69,7 @@ use crate::error::{Error, Result};
 use crate::metrics::{Metrics, Sample};
 pub(crate) use crate::pg_catalog::DATABASE;
 use crate::pg_catalog::{EngineFunctions, PgCatalog};
+use crate::privileges::Rights;
 use crate::session::Session;
 
 /// How the engine is set up. Nothing here is read from files or the environment: the caller decides.
@@ -328,6 +329,7 @@ impl Engine {
         session: Arc<dyn SessionTables>,
         search_path: Vec<String>,
         time_zone: Arc<str>,
+        rights: Rights,
     ) -> Planner {
         let relations = Arc::new(Relations::new(view.clone(), Arc::clone(&time_zone)));
         let mut state = SessionStateBuilder::new_from_existing(self.template.clone())
@@ -343,7 +345,7 @@ impl Engine {
         state.mark_start_execution();
         let functions = Arc::clone(self.functions.get_or_init(|| Arc::new(EngineFunctions::of(&state))));
         let catalog = Arc::new(PgCatalog { view, search_path: search_path.clone(), functions });
-        Planner::new(state, relations, catalog, session, search_path)
+        Planner::new(state, relations, catalog, session, search_path, rights)
     }
 
     /// The runtime as one statement sees it.

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use catalog::objects::{ObjectId, Relation, ViewDef};
+use catalog::objects::{ObjectId, Privileges, Relation, ViewDef};
 use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::planner::TypePlanner;
@@ -27,6 +28,7 @@ use super::{reg, rewrite, semantics, spelling};
 use crate::error::{Error, Result, SqlState, nearest, no_type};
 use crate::information_schema::{self, INFORMATION_SCHEMA};
 use crate::pg_catalog::{PG_CATALOG, PgCatalog};
+use crate::privileges::{Guarded, Rights, Use, uses};
 use crate::statement::{Kind, parse};
 
 /// Views that read views that read views: deeper than this is taken for a mistake.
@@ -45,6 +47,7 @@ pub(crate) struct Planner {
     catalog: Arc<PgCatalog>,
     session: Arc<dyn SessionTables>,
     search_path: Vec<String>,
+    rights: Rights,
 }
 
 /// A query as planned.
@@ -55,6 +58,18 @@ pub(crate) struct Plan {
     pub(crate) columns: SchemaRef,
     /// The tables and views it names (not those that its views name).
     pub(crate) reads: Vec<ObjectId>,
+    /// What it looks at, and what its views look at with the rights of their owners; outermost first.
+    uses: Vec<(Rights, Vec<Use>)>,
+}
+
+impl Plan {
+    /// That all it looks at may be read. Every plan that is to be run has to pass here.
+    ///
+    /// # Errors
+    /// 42501.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.uses.iter().try_for_each(|(rights, uses)| rights.check_uses(uses))
+    }
 }
 
 impl Planner {
@@ -64,8 +79,9 @@ impl Planner {
         catalog: Arc<PgCatalog>,
         session: Arc<dyn SessionTables>,
         search_path: Vec<String>,
+        rights: Rights,
     ) -> Self {
-        Self { state, relations, catalog, session, search_path }
+        Self { state, relations, catalog, session, search_path, rights }
     }
 
     /// DataFusion's state, for building plans by hand.
@@ -78,9 +94,20 @@ impl Planner {
         &self.relations
     }
 
-    /// Plans a query. `parameters[i]` is the declared type of `$i+1`; undeclared ones are inferred.
+    /// Plans a query to be run. `parameters[i]` is the declared type of `$i+1`; undeclared ones are inferred.
+    ///
+    /// # Errors
+    /// 42501 if it looks at something that the role may not read; what is wrong with the query.
     pub(crate) async fn query(&self, query: &ast::Query, parameters: &[Option<FieldRef>]) -> Result<Plan> {
-        self.query_below(query, parameters, &self.search_path, 0).await
+        let plan = self.described(query, parameters).await?;
+        plan.check()?;
+        Ok(plan)
+    }
+
+    /// Plans a query that is not run now: described, or kept as a view. Whether its relations may be read is checked
+    /// when it is run.
+    pub(crate) async fn described(&self, query: &ast::Query, parameters: &[Option<FieldRef>]) -> Result<Plan> {
+        self.query_below(query, parameters, &self.search_path, 0, &self.rights).await
     }
 
     fn query_below<'a>(
@@ -89,6 +116,7 @@ impl Planner {
         parameters: &'a [Option<FieldRef>],
         search_path: &'a [String],
         depth: usize,
+        rights: &'a Rights,
     ) -> BoxFuture<'a, Result<Plan>> {
         async move {
             let parameters = &self.typed_by_text(query, parameters)?;
@@ -98,9 +126,10 @@ impl Planner {
             let mut names = self.names()?;
             let mut reads = Vec::new();
             let mut missing = Vec::new();
+            let mut below = Vec::new();
             let system_columns = spelling::names_system_columns(query);
             for reference in references {
-                match self.resolve(&reference, search_path, depth, system_columns).await? {
+                match self.resolve(&reference, search_path, depth, system_columns, &mut below).await? {
                     Some((id, source)) => {
                         names.tables.insert(reference, source);
                         reads.extend(id);
@@ -112,11 +141,13 @@ impl Planner {
             let planner = SqlToRel::new_with_options(&names, parser_options());
             let plan = planner.sql_statement_to_plan_with_context(statement, &mut context);
             let plan = plan.map_err(|e| self.suggesting(Error::from(e), &missing, search_path))?;
-            let plan = semantics::only_row::guarded(plan)?;
+            let mut used = vec![(rights.clone(), uses(&plan)?)];
+            used.extend(below);
+            let plan = semantics::only_row::guarded(unguarded(plan)?)?;
             let plan = reg::resolved(plan, &self.catalog, depth == 0)?;
             let logical = self.state.analyzer().execute_and_check(plan, self.state.config_options(), |_, _| {})?;
             let fields: Vec<Field> = logical.schema().fields().iter().map(|field| shown(field)).collect();
-            Ok(Plan { logical, columns: Arc::new(Schema::new(fields)), reads })
+            Ok(Plan { logical, columns: Arc::new(Schema::new(fields)), reads, uses: used })
         }
         .boxed()
     }
@@ -208,6 +239,7 @@ impl Planner {
         search_path: &[String],
         depth: usize,
         system_columns: bool,
+        uses: &mut Vec<(Rights, Vec<Use>)>,
     ) -> Result<Option<(Option<ObjectId>, Arc<dyn TableSource>)>> {
         if reference.catalog().is_some_and(|c| c != DATABASE && c != "postgres") {
             return Err(Error::unsupported(format!("cross-database reference \"{reference}\"")));
@@ -232,27 +264,40 @@ impl Planner {
             if let Some(table) = table {
                 return Ok(Some((None, provider_as_source(table))));
             }
+            // The names in a view were looked up when it was made.
+            if reference.schema().is_some() && depth == 0 {
+                self.rights.check_schema(schema, Privileges::USAGE)?;
+            }
             found = self.relations.lookup(schema, name);
             if found.is_some() {
                 break;
             }
         }
-        Ok(match found {
-            Some(Relation::Table(def)) => Some((Some(def.id), provider_as_source(self.relations.table(def.id).await?))),
-            Some(Relation::View(def)) => Some((Some(def.id), provider_as_source(self.expand(&def, depth).await?))),
-            None => None,
-        })
+        let Some(relation) = found else { return Ok(None) };
+        let provider = match &relation {
+            Relation::Table(def) => self.relations.table(def.id).await?,
+            Relation::View(def) => self.expand(def, depth, uses).await?,
+        };
+        let (id, source) = (relation.id(), provider_as_source(provider));
+        Ok(Some((Some(id), Arc::new(Guarded { relation, source }))))
     }
 
-    /// A view as the plan of its query against today's tables.
-    async fn expand(&self, view: &ViewDef, depth: usize) -> Result<Arc<dyn TableProvider>> {
+    /// A view as the plan of its query against today's tables, read with the rights of the view's owner.
+    async fn expand(
+        &self,
+        view: &ViewDef,
+        depth: usize,
+        uses: &mut Vec<(Rights, Vec<Use>)>,
+    ) -> Result<Arc<dyn TableProvider>> {
         if depth >= MAX_VIEW_DEPTH {
             let message = format!("view \"{}\" is nested more than {MAX_VIEW_DEPTH} views deep", view.name);
             return Err(Error::new(SqlState::STATEMENT_TOO_COMPLEX, message));
         }
         let query = parse_view(&view.sql)?;
-        let plan = self.query_below(&query, &[], &view.search_path, depth + 1).await;
+        let owner = self.rights.of(self.rights.objects().owner(view.id));
+        let plan = self.query_below(&query, &[], &view.search_path, depth + 1, &owner).await;
         let plan = plan.map_err(|e| e.inside(format!("view \"{}\"", view.name)))?;
+        uses.extend(plan.uses);
         let plan = named(plan.logical, view.columns.iter().map(|c| c.name.as_str()))?;
         Ok(Arc::new(ViewTable::new(plan, Some(view.sql.clone()))))
     }
@@ -269,6 +314,23 @@ impl Planner {
         let empty = datafusion::common::DFSchema::empty();
         Ok(planner.sql_to_expr(expression, &empty, &mut PlannerContext::new())?)
     }
+}
+
+/// The plan with relations in the place of the leaves that stood for them until their use was checked.
+fn unguarded(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let plan = plan.transform_down_with_subqueries(|node| match &node {
+        LogicalPlan::TableScan(scan) => match scan.source.downcast_ref::<Guarded>() {
+            Some(guarded) => {
+                let (name, source) = (scan.table_name.clone(), Arc::clone(&guarded.source));
+                let read = LogicalPlanBuilder::scan(name, source, scan.projection.clone())?.build()?;
+                // What it is made of was checked with its owner's rights, and has no guard any more.
+                Ok(Transformed::new(read, true, TreeNodeRecursion::Jump))
+            }
+            None => Ok(Transformed::no(node)),
+        },
+        _ => Ok(Transformed::no(node)),
+    })?;
+    Ok(plan.data)
 }
 
 /// PostgreSQL's reading of SQL: exact decimals, nulls sort as the largest value, spans kept for error positions.

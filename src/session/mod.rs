@@ -1,6 +1,7 @@
 //! One caller: settings, transaction, cancellation. Every entry point, library and wire, goes through it.
 
 mod functions;
+mod identity;
 mod notices;
 pub(crate) mod prepared;
 mod rows;
@@ -23,6 +24,7 @@ use datafusion::scalar::ScalarValue;
 use parking_lot::RwLock;
 use tokio::sync::OwnedMutexGuard;
 
+use self::identity::Login;
 pub use self::notices::Notice;
 use self::notices::Notices;
 use self::prepared::Statements;
@@ -95,7 +97,7 @@ enum Block {
 /// Statements run one at a time. A session that is dropped in a transaction rolls it back.
 pub struct Session {
     engine: Arc<Engine>,
-    user: String,
+    login: Login,
     pid: i32,
     settings: Settings,
     functions: Vec<Arc<ScalarUDF>>,
@@ -124,18 +126,18 @@ pub struct Session {
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("user", &self.user).field("pid", &self.pid).finish_non_exhaustive()
+        f.debug_struct("Session").field("user", &self.login.name).field("pid", &self.pid).finish_non_exhaustive()
     }
 }
 
 impl Session {
     pub(crate) fn new(engine: Arc<Engine>, user: &str, pid: i32) -> Result<Self> {
-        let settings = Settings::new(user);
+        let login = Login::admit(&engine.warehouse().newest().objects, user)?;
+        let settings = Settings::new(user, login.superuser);
         let (canceller, notices) = (Canceller::default(), Notices::default());
         let (failed, path, statements) = (Arc::default(), Arc::default(), Statements::default());
         let activity = Arc::clone(engine.activity());
         let facts = functions::SessionFacts {
-            user: user.to_owned(),
             database: crate::engine::DATABASE.to_owned(),
             pid,
             settings: settings.shared(),
@@ -150,7 +152,7 @@ impl Session {
         Ok(Self {
             functions: functions::all(facts),
             engine,
-            user: user.to_owned(),
+            login,
             pid,
             settings,
             block: Block::None,
@@ -193,7 +195,7 @@ impl Session {
     ) -> Result<Prepared> {
         self.check_block(&statement.kind)?;
         self.canceller.check()?;
-        self.place.begin(&statement.text);
+        self.place.begin(statement.public_text());
         let running = self.canceller.begin(self.settings.statement_timeout());
         let began = self.begin_work().await;
         let described = match &began {
@@ -223,7 +225,7 @@ impl Session {
     pub async fn execute(&mut self, prepared: &Prepared, params: Vec<ScalarValue>) -> Result<Execution> {
         let statement = &prepared.statement;
         self.canceller.check()?;
-        self.place.begin(&statement.text);
+        self.place.begin(statement.public_text());
         let mut outcome = self.execute_located(prepared, params).await;
         match &mut outcome {
             // Until the last of the rows is read or dropped.
@@ -559,7 +561,12 @@ impl Session {
 
     /// The transaction that the running statement is part of.
     pub(crate) fn work(&mut self) -> Result<&mut Transaction> {
-        self.work.as_mut().ok_or_else(|| Error::internal("a statement runs outside of a transaction"))
+        let Some(work) = self.work.as_mut() else {
+            return Err(Error::internal("a statement runs outside of a transaction"));
+        };
+        // What is made now belongs to whose rights count now.
+        work.set_owner(self.login.current(&self.settings, work.objects()));
+        Ok(work)
     }
 
     /// A planner for the running statement: what it sees now, under the settings as they are.
@@ -590,24 +597,29 @@ impl Session {
         if let Some(rows) = self.settings.batch_size() {
             options.execution.batch_size = rows;
         }
-        let search_path = self.search_path();
+        let search_path = self.search_path()?;
+        let rights = self.rights()?;
         let exists = |schema: &String| {
             view.objects().schema(schema).is_some() || ["pg_catalog", "information_schema"].contains(&schema.as_str())
         };
         *self.path.write() = search_path.iter().filter(|schema| exists(schema)).cloned().collect();
         let views = Arc::clone(&self.views);
-        Ok(self.engine.planner(view, config, &self.functions, views, search_path, zone))
+        Ok(self.engine.planner(view, config, &self.functions, views, search_path, zone, rights))
     }
 
-    /// The schemas in which an unqualified name is looked up, in order; `$user` is the schema named like the user.
-    pub(crate) fn search_path(&self) -> Vec<String> {
+    /// The schemas in which an unqualified name is looked up, in order; `$user` is the schema named like the role
+    /// whose rights count. Schemas that it may not look into are passed over.
+    pub(crate) fn search_path(&mut self) -> Result<Vec<String>> {
+        let rights = self.rights()?;
+        let own = rights.definition().map(|role| role.name.clone());
         let path = self.settings.search_path().into_iter();
-        path.map(|schema| if schema == "$user" { self.user.clone() } else { schema }).collect()
+        let path = path.filter_map(|schema| if schema == "$user" { own.clone() } else { Some(schema) });
+        Ok(rights.visible(path))
     }
 
     /// The schema in which an object without schema is made: the first of the path that exists.
     pub(crate) fn creation_schema(&mut self) -> Result<String> {
-        let path = self.search_path();
+        let path = self.search_path()?;
         let objects = Arc::clone(self.work()?.objects());
         path.into_iter().find(|schema| objects.schema(schema).is_some()).ok_or_else(|| {
             Error::new(SqlState::INVALID_SCHEMA_NAME, "no schema has been selected to create in")

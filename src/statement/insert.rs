@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use catalog::objects::{ColumnDef, Relation, TableDef};
+use catalog::objects::{ColumnDef, Privileges, Relation, TableDef};
 use catalog::types::PgType;
 use datafusion::arrow::datatypes::FieldRef;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
@@ -14,7 +14,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use super::{QualifiedName, query, table};
-use crate::engine::{Planner, assignment, cast, parameters as plan_parameters};
+use crate::engine::{Plan, Planner, assignment, cast, parameters as plan_parameters};
 use crate::error::{Error, Result, SqlState, nearest};
 use crate::session::{Execution, Prepared, Session};
 
@@ -28,7 +28,7 @@ pub(super) async fn parameters(
     let planner = session.planner()?;
     let declared = declared_by_columns(&def, insert, declared)?;
     let Some(plan) = source(&planner, &def, insert, &declared).await? else { return Ok(Vec::new()) };
-    plan_parameters(&plan, &declared)
+    plan_parameters(&plan.logical, &declared)
 }
 
 /// Runs it.
@@ -77,8 +77,15 @@ pub(super) async fn plan(
 ) -> Result<LogicalPlan> {
     let zone: Arc<str> = session.settings().time_zone().into();
     let targets = targets(def, insert)?;
-    let rows = match source(planner, def, insert, known).await? {
-        Some(plan) => query::bind(plan, params)?,
+    let source = source(planner, def, insert, known).await?;
+    let given_for = source.as_ref().map_or(0, |plan| plan.columns.fields().len());
+    let columns = targets.iter().take(given_for).map(|&target| def.columns[target].name.as_str());
+    session.rights()?.check_relation(&Relation::Table(Arc::new(def.clone())), Privileges::INSERT, columns)?;
+    let rows = match source {
+        Some(plan) => {
+            plan.check()?;
+            query::bind(plan.logical, params)?
+        }
         None => LogicalPlanBuilder::empty(true).build()?,
     };
     let given = rows.schema().columns();
@@ -127,13 +134,13 @@ fn targets(def: &TableDef, insert: &ast::Insert) -> Result<Vec<usize>> {
     Ok(targets)
 }
 
-/// The rows as planned, `None` for DEFAULT VALUES. The word DEFAULT in a row becomes its column's default.
+/// The rows as planned, not yet checked; `None` for DEFAULT VALUES. The word DEFAULT in a row becomes its column's default.
 async fn source(
     planner: &Planner,
     def: &TableDef,
     insert: &ast::Insert,
     declared: &[Option<FieldRef>],
-) -> Result<Option<LogicalPlan>> {
+) -> Result<Option<Plan>> {
     let Some(query) = &insert.source else { return Ok(None) };
     let mut query = query.as_ref().clone();
     if let SetExpr::Values(values) = query.body.as_mut() {
@@ -155,7 +162,7 @@ async fn source(
             }
         }
     }
-    Ok(Some(planner.query(&query, declared).await?.logical))
+    Ok(Some(planner.described(&query, declared).await?))
 }
 
 /// The type to which a string literal is cast for a column; `None` where it stays text until it is assigned, so that

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catalog::Transaction;
-use catalog::objects::{Change, ColumnDef, Relation, TableDef};
+use catalog::objects::{Change, ColumnDef, Privileges, Relation, TableDef};
 use catalog::table::{Layout, Progress, Written};
 use catalog::types::PgType;
 use chrono::Utc;
@@ -27,7 +27,11 @@ use crate::session::{Execution, Session};
 /// Runs CREATE TABLE.
 pub(super) async fn create(session: &mut Session, create: &CreateTable) -> Result<Execution> {
     let tag = if create.as_query.is_some() { "CREATE TABLE AS" } else { "CREATE TABLE" };
-    let schema = creation_schema(session, &create.name)?;
+    // A query is planned, and its relations are checked, before the place of the table is.
+    let schema = match &create.as_query {
+        None => creation_schema(session, &create.name)?,
+        Some(_) => schema_for(session, &create.name)?,
+    };
     if session.work()?.objects().lookup(&schema, &create.name.name).is_some() {
         if create.if_not_exists {
             session.notice(format!("relation \"{}\" already exists, skipping", create.name.name));
@@ -39,7 +43,13 @@ pub(super) async fn create(session: &mut Session, create: &CreateTable) -> Resul
     let mut filled = None;
     let mut def = match &create.as_query {
         Some(query) => {
-            let plan = planner.query(query, &[]).await?;
+            // PostgreSQL, too, asks for no privilege where no row is read.
+            let plan = if create.with_no_data {
+                planner.described(query, &[]).await?
+            } else {
+                planner.query(query, &[]).await?
+            };
+            session.rights()?.check_schema(&schema, Privileges::CREATE)?;
             let names = column_names(&create.column_names, &plan.columns)?;
             let logical = named(plan.logical, names.iter().map(String::as_str))?;
             let columns = logical.schema().as_arrow().clone();
@@ -220,7 +230,17 @@ fn assigned(session: &mut Session, plan: LogicalPlan, def: &TableDef) -> Result<
 }
 
 /// The schema in which a new object of that name is made.
-pub(super) fn creation_schema(session: &mut Session, name: &QualifiedName) -> Result<String> {
+///
+/// # Errors
+/// 3F000 if there is none, 42501 if nothing may be made there.
+pub(crate) fn creation_schema(session: &mut Session, name: &QualifiedName) -> Result<String> {
+    let schema = schema_for(session, name)?;
+    session.rights()?.check_schema(&schema, Privileges::CREATE)?;
+    Ok(schema)
+}
+
+/// [`creation_schema`] before it is checked.
+fn schema_for(session: &mut Session, name: &QualifiedName) -> Result<String> {
     match &name.schema {
         Some(schema) if session.work()?.objects().schema(schema).is_some() => Ok(schema.clone()),
         Some(schema) => Err(no_schema(session, schema)?),
@@ -229,18 +249,21 @@ pub(super) fn creation_schema(session: &mut Session, name: &QualifiedName) -> Re
 }
 
 /// The table or view of that name, by the search path if it has no schema.
+///
+/// # Errors
+/// 42P01 if there is none, 42501 if its schema may not be looked into.
 pub(super) fn find(session: &mut Session, name: &QualifiedName) -> Result<Relation> {
+    if let Some(relation) = find_if_exists(session, name)? {
+        return Ok(relation);
+    }
     let path = match &name.schema {
         Some(schema) => vec![schema.clone()],
-        None => session.search_path(),
+        None => session.search_path()?,
     };
-    let objects = Arc::clone(session.work()?.objects());
-    path.iter().find_map(|schema| objects.lookup(schema, &name.name)).ok_or_else(|| {
-        let error = Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{name}\" does not exist"));
-        match suggest::relation(&objects, name.schema.as_deref(), &name.name, &path) {
-            Some(hint) => error.with_hint(hint),
-            None => error,
-        }
+    let error = Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{name}\" does not exist"));
+    Err(match suggest::relation(session.work()?.objects(), name.schema.as_deref(), &name.name, &path) {
+        Some(hint) => error.with_hint(hint),
+        None => error,
     })
 }
 
@@ -251,6 +274,19 @@ pub(super) fn no_schema(session: &mut Session, name: &str) -> Result<Error> {
         Some(hint) => error.with_hint(hint),
         None => error,
     })
+}
+
+/// [`find`] where there may be none.
+pub(super) fn find_if_exists(session: &mut Session, name: &QualifiedName) -> Result<Option<Relation>> {
+    let path = match &name.schema {
+        Some(schema) => {
+            session.rights()?.check_schema(schema, Privileges::USAGE)?;
+            vec![schema.clone()]
+        }
+        None => session.search_path()?,
+    };
+    let objects = session.work()?.objects();
+    Ok(path.iter().find_map(|schema| objects.lookup(schema, &name.name)))
 }
 
 /// A column default as a syntax tree again.

@@ -307,10 +307,11 @@ pub(super) static DEFINITIONS: &[Definition] = &[
         Key::Role,
         UNGROUPED,
         "role",
-        Kind::Enum(&["none"]),
+        Kind::Text(checks::any),
         "none",
-        "role whose rights count instead of the session user's; there are no others yet",
-    ),
+        "role whose rights count instead of the session user's: SET ROLE",
+    )
+    .internal(),
     setting(
         Key::RowSecurity,
         STATEMENTS,

@@ -15,11 +15,13 @@ mod cursor;
 mod ddl;
 mod dialect;
 mod explain;
+mod grant;
 mod place;
 mod prepared;
 mod query;
 mod refused;
 mod rewrite;
+mod role;
 mod settings;
 mod tokens;
 mod transaction;
@@ -111,6 +113,10 @@ fn kind(cursor: &mut Cursor<'_>) -> Result<Kind> {
         (&["DEALLOCATE"], prepared::deallocate),
         (&["CLOSE"], prepared::close),
         (&["UNLISTEN"], prepared::unlisten),
+        (&["ALTER"], role::alter),
+        (&["REASSIGN"], role::reassign),
+        (&["GRANT"], grant::grant),
+        (&["REVOKE"], grant::revoke),
     ];
     match rules.iter().find(|(words, _)| cursor.at_one_of(words)) {
         Some((_, rule)) => rule(cursor),
