@@ -17,6 +17,7 @@ use crate::error::{Error, Result, SqlState};
 use crate::session::{Execution, Prepared, TransactionStatus};
 
 use super::connection::Connection;
+use super::copy;
 use super::cursor::Cursor;
 use super::describe::{all_text, parameter_formats, result_formats, row_description};
 use super::error::{Stop, protocol_violation};
@@ -291,6 +292,14 @@ async fn advance(connection: &mut Connection, name: &str, portal: &mut Portal, l
                         .into());
                     }
                     Box::new(Cursor::new(session, rows, &portal.formats)?)
+                }
+                Execution::CopyIn(copy) => {
+                    let tag = copy::receive(wire, session, copy).await?;
+                    return Ok(connection.complete(&tag)?);
+                }
+                Execution::CopyOut(copy) => {
+                    let tag = copy::send(wire, copy).await?;
+                    return Ok(connection.complete(&tag)?);
                 }
                 Execution::Done { tag } => {
                     store.forget(session.take_deallocated())?;

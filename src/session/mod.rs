@@ -1,8 +1,10 @@
 //! One caller: settings, transaction, cancellation. Every entry point, library and wire, goes through it.
 
+mod copy;
 mod functions;
 mod rows;
 mod running;
+mod server_files;
 pub(crate) mod settings;
 
 use std::collections::HashMap;
@@ -19,6 +21,8 @@ use datafusion::prelude::SessionConfig;
 use datafusion::scalar::ScalarValue;
 use tokio::sync::OwnedMutexGuard;
 
+pub(crate) use self::copy::QUEUE;
+pub use self::copy::{CopyIn, CopyOut};
 pub use self::rows::Rows;
 pub use self::running::Canceller;
 pub(crate) use self::running::Running;
@@ -68,6 +72,10 @@ pub struct Prepared {
 pub enum Execution {
     /// Rows, to be read.
     Rows(Rows),
+    /// `COPY … FROM STDIN`, which waits for its data: see [`CopyIn`].
+    CopyIn(CopyIn),
+    /// `COPY … TO STDOUT`, whose data is to be read.
+    CopyOut(CopyOut),
     /// Done; the command tag says what was.
     Done {
         /// As PostgreSQL prints it: `INSERT 0 3`.
@@ -176,6 +184,7 @@ impl Session {
         declared: Vec<Option<FieldRef>>,
     ) -> Result<Prepared> {
         self.check_block(&statement.kind)?;
+        self.forget_abandoned().await;
         let running = self.canceller.begin(self.settings.statement_timeout());
         let began = self.begin_work().await?;
         let described = running.race(statement::describe(self, &statement.kind, &declared)).await;
@@ -214,6 +223,7 @@ impl Session {
                 format!("the statement has {} parameters, {} values were given", prepared.params.len(), params.len());
             return Err(Error::new(SqlState::PROTOCOL_VIOLATION, message));
         }
+        self.forget_abandoned().await;
         // What ends a transaction is never cut off by cancel or deadline: its outcome must be told.
         if let Some(execution) = statement::transaction::run(self, &statement).await? {
             return Ok(execution);
@@ -223,6 +233,15 @@ impl Session {
             Ok(_) => running.race(statement::run(self, prepared, params, running.clone())).await,
             Err(e) => Err(e),
         };
+        // Its data is still to come, and with it the end of its transaction.
+        if matches!(outcome, Ok(Execution::CopyIn(_))) {
+            return outcome;
+        }
+        self.settle(outcome).await
+    }
+
+    /// Ends a statement: commits what it did if it is its own transaction, or undoes it.
+    async fn settle(&mut self, outcome: Result<Execution>) -> Result<Execution> {
         let ended = match (outcome, self.block) {
             (Ok(execution), Block::None) => match self.work.take() {
                 Some(work) => work.commit().await.map(|()| execution).map_err(Error::from),
@@ -244,6 +263,16 @@ impl Session {
             self.locks.clear();
         }
         ended
+    }
+
+    /// Rolls back what a COPY began that was never ended.
+    async fn forget_abandoned(&mut self) {
+        if self.block == Block::None
+            && let Some(work) = self.work.take()
+        {
+            work.rollback().await;
+            self.locks.clear();
+        }
     }
 
     /// Parses and runs a string of statements, handing each result to `each` before the next begins; several

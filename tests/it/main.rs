@@ -6,6 +6,7 @@
 //! functions with figures of other programs, `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
 
 mod cancel;
+mod copy;
 mod durability;
 mod lease;
 mod maintenance;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     trials.extend(values::trials());
     trials.extend(transactions::trials());
     trials.extend(plans::trials());
+    trials.extend(copy::trials());
     trials.extend(cancel::trials());
     trials.extend(memory::trials());
     trials.extend(shutdown::trials());

@@ -10,6 +10,7 @@
 
 mod bounds;
 mod call;
+mod copy;
 mod create_table;
 mod cursor;
 mod ddl;
@@ -89,8 +90,9 @@ fn kind(cursor: &mut Cursor<'_>) -> Result<Kind> {
     if query::at_query(cursor) {
         return query::query(cursor);
     }
-    let rules: [(&[&str], fn(&mut Cursor<'_>) -> Result<Kind>); 16] = [
+    let rules: [(&[&str], fn(&mut Cursor<'_>) -> Result<Kind>); 17] = [
         (&["INSERT"], query::insert),
+        (&["COPY"], copy::copy),
         (&["EXPLAIN"], explain::explain),
         (&["CREATE"], ddl::create),
         (&["DROP"], ddl::drop),
