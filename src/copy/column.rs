@@ -11,7 +11,7 @@ use datafusion::arrow::array::{
     Int16Builder, Int32Builder, Int64Builder, StringViewBuilder, Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
 };
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{Field, i256};
+use datafusion::arrow::datatypes::{DataType, Field, i256};
 use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
 
@@ -185,6 +185,9 @@ impl Column {
             (Values::Time(values), ScalarValue::Time64Microsecond(value)) => values.append_option(value),
             (Values::Timestamp(values), ScalarValue::TimestampMicrosecond(value, _)) => values.append_option(value),
             (Values::Array(values), value @ ScalarValue::List(_)) => {
+                if dimensions(&value.data_type()) > dimensions(self.field.data_type()) {
+                    return Err(Error::unsupported("storing an array of several dimensions"));
+                }
                 values.push(value.cast_to(self.field.data_type())?);
             }
             _ => return Err(mismatch(&self.pg)),
@@ -212,6 +215,14 @@ impl Column {
                 cast(&array, self.field.data_type()).map_err(DataFusionError::from)?
             }
         })
+    }
+}
+
+/// How deep lists are nested.
+fn dimensions(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::List(item) => 1 + dimensions(item.data_type()),
+        _ => 0,
     }
 }
 

@@ -207,7 +207,7 @@ impl Decoder {
                 Ok(Some((start, end)))
             }
             Found::More | Found::End => match self.unconverted.take() {
-                Some(error) => Err(self.place.fault(error, lines.number().max(1), "")),
+                Some(error) => Err(self.place.fault(error, lines.next_number(), "")),
                 None => Ok(None),
             },
         }
@@ -233,6 +233,8 @@ impl Decoder {
             return Err(bad("extra data after last expected column".to_owned()));
         }
         let check = fields.made_bytes();
+        // Told when the whole row has been read, as constraints are.
+        let mut absent = self.unfilled.as_ref();
         for (index, column) in self.columns.iter_mut().enumerate() {
             if index >= fields.len() {
                 return Err(bad(format!("missing data for column \"{}\"", column.name)));
@@ -247,14 +249,16 @@ impl Decoder {
                 Some(value) => {
                     column.push_text(value, check).map_err(|e| place.at_value(e, number, &column.name, Some(value)))?
                 }
-                None if column.not_null => {
-                    return Err(place.at_line(null_value(&column.name, &place.table), number, line));
+                None => {
+                    column.push_null()?;
+                    if column.not_null {
+                        absent.get_or_insert(&column.name);
+                    }
                 }
-                None => column.push_null()?,
             }
         }
-        if let Some(unfilled) = &self.unfilled {
-            return Err(place.at_line(null_value(unfilled, &place.table), number, line));
+        if let Some(absent) = absent {
+            return Err(place.at_line(null_value(absent, &place.table), number, line));
         }
         self.count(end - start);
         Ok(true)
@@ -281,19 +285,22 @@ impl Decoder {
                 return Err(place.at_line(Error::new(SqlState::BAD_COPY_FILE_FORMAT, message), number, line));
             }
         }
+        let mut absent = self.unfilled.as_ref();
         for (column, value) in self.columns.iter_mut().zip(values) {
             match value.filter(|value| *value != "null") {
                 Some(value) => json::field(value, column.kind())
                     .and_then(|field| column.push_text(field.as_bytes(), true))
                     .map_err(|e| place.at_value(e, number, &column.name, Some(value.as_bytes())))?,
-                None if column.not_null => {
-                    return Err(place.at_line(null_value(&column.name, &place.table), number, line));
+                None => {
+                    column.push_null()?;
+                    if column.not_null {
+                        absent.get_or_insert(&column.name);
+                    }
                 }
-                None => column.push_null()?,
             }
         }
-        if let Some(unfilled) = &self.unfilled {
-            return Err(place.at_line(null_value(unfilled, &place.table), number, line));
+        if let Some(absent) = absent {
+            return Err(place.at_line(null_value(absent, &place.table), number, line));
         }
         self.count(end - start);
         Ok(true)
@@ -308,6 +315,7 @@ impl Decoder {
         let Tuple::Row(start, end) = found else { return Ok(false) };
         let number = binary.number();
         let mut rest = &binary.bytes()[start..end];
+        let mut absent = self.unfilled.as_ref();
         for column in &mut self.columns {
             let Some((value, after)) = Binary::field(rest) else {
                 return Err(Error::internal("a tuple was found that is not whole"));
@@ -317,14 +325,16 @@ impl Decoder {
                 Some(value) => column
                     .push_binary(value)
                     .map_err(|e| place.fault(e, number, &format!(", column {}", column.name)))?,
-                None if column.not_null => {
-                    return Err(place.fault(null_value(&column.name, &place.table), number, ""));
+                None => {
+                    column.push_null()?;
+                    if column.not_null {
+                        absent.get_or_insert(&column.name);
+                    }
                 }
-                None => column.push_null()?,
             }
         }
-        if let Some(unfilled) = &self.unfilled {
-            return Err(place.fault(null_value(unfilled, &place.table), number, ""));
+        if let Some(absent) = absent {
+            return Err(place.fault(null_value(absent, &place.table), number, ""));
         }
         self.count(end - start);
         Ok(true)

@@ -104,7 +104,10 @@ impl Encoder {
                 if column > 0 {
                     out.put_u8(b',');
                 }
+                let start = out.len();
                 batch.member(&self.names[column], column, row, out)?;
+                // Between the parts of a JSON value a line break is a space like any other.
+                out[start..].iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
                 continue;
             }
             if column > 0 {

@@ -81,6 +81,11 @@ impl Lines {
         self.number
     }
 
+    /// The number of the line that comes next or is not whole yet.
+    pub(super) fn next_number(&self) -> u64 {
+        self.number + u64::from(!self.counted)
+    }
+
     /// Room for more bytes; lines found before are gone.
     pub(super) fn room(&mut self) -> &mut Vec<u8> {
         if self.start > 0 {

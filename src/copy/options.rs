@@ -316,7 +316,10 @@ fn header(option: &CopyOption, from: bool) -> Result<Header> {
     match boolean(option) {
         Ok(true) => Ok(Header::Present),
         Ok(false) => Ok(Header::None),
-        Err(error) => Err(Error { message: format!("{} requires a Boolean value or \"match\"", option.name), ..error }),
+        Err(_) => {
+            let message = format!("{} requires a Boolean value or \"match\"", option.name);
+            Err(Error::new(SqlState::SYNTAX_ERROR, message))
+        }
     }
 }
 

@@ -214,8 +214,8 @@ async fn client_vanishes() -> Outcome {
         drop(other);
     }
     // The lock on the keyed table goes with who held it.
-    let insert = raw.ask(&[query("INSERT INTO keyed VALUES (1)")]);
-    let answer = tokio::time::timeout(Duration::from_secs(30), insert).await??;
+    let insert = [query("INSERT INTO keyed VALUES (1)")];
+    let answer = tokio::time::timeout(Duration::from_secs(30), raw.ask(&insert)).await??;
     same("inserted", kinds(&answer).as_str(), "CZ")?;
     same("nothing else", one(&mut raw, "SELECT count(*) FROM keyed").await?.as_str(), "1")?;
     same("nothing", one(&mut raw, "SELECT count(*) FROM t").await?.as_str(), "0")?;
