@@ -47,6 +47,11 @@ impl Binary {
         &self.bytes
     }
 
+    /// Whether the header has been read.
+    pub(super) fn is_begun(&self) -> bool {
+        self.begun
+    }
+
     /// The number of the tuple that is being read.
     pub(super) fn number(&self) -> u64 {
         self.number
@@ -80,6 +85,7 @@ impl Binary {
         if count == -1 {
             self.at += 2;
             self.ended = true;
+            self.number += 1;
             return self.next(expected, last);
         }
         if usize::try_from(count) != Ok(expected) {

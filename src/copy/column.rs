@@ -112,11 +112,8 @@ impl Column {
         Ok(())
     }
 
-    /// Appends a value in its text form, which is known to be text unless `check`.
-    pub(super) fn push_text(&mut self, bytes: &[u8], check: bool) -> Result<()> {
-        if check {
-            encoding::checked(bytes)?;
-        }
+    /// Appends a value in its text form, which is known to be text.
+    pub(super) fn push_text(&mut self, bytes: &[u8]) -> Result<()> {
         let quick = match &mut self.values {
             Values::SmallInt(values) => {
                 whole(bytes).and_then(|value| i16::try_from(value).ok()).map(|value| values.append_value(value))

@@ -247,7 +247,10 @@ impl Decoder {
             }
             match value {
                 Some(value) => {
-                    column.push_text(value, check).map_err(|e| place.at_value(e, number, &column.name, Some(value)))?
+                    if check {
+                        encoding::checked(value).map_err(|e| place.at_line(e, number, line))?;
+                    }
+                    column.push_text(value).map_err(|e| place.at_value(e, number, &column.name, Some(value)))?
                 }
                 None => {
                     column.push_null()?;
@@ -289,7 +292,7 @@ impl Decoder {
         for (column, value) in self.columns.iter_mut().zip(values) {
             match value.filter(|value| *value != "null") {
                 Some(value) => json::field(value, column.kind())
-                    .and_then(|field| column.push_text(field.as_bytes(), true))
+                    .and_then(|field| column.push_text(field.as_bytes()))
                     .map_err(|e| place.at_value(e, number, &column.name, Some(value.as_bytes())))?,
                 None => {
                     column.push_null()?;
@@ -311,7 +314,12 @@ impl Decoder {
         let Reader::Binary(binary) = &mut self.reader else { return Ok(false) };
         let place = &self.place;
         let expected = self.columns.len();
-        let found = binary.next(expected, self.last).map_err(|e| place.fault(e, binary.number(), ""))?;
+        let found = binary.next(expected, self.last).map_err(|e| match (binary.is_begun(), &place.file) {
+            (true, _) => place.fault(e, binary.number(), ""),
+            (false, Some(file)) => e.with_context(format!("file \"{file}\"")),
+            // Before the first row there is no line to speak of.
+            (false, None) => e,
+        })?;
         let Tuple::Row(start, end) = found else { return Ok(false) };
         let number = binary.number();
         let mut rest = &binary.bytes()[start..end];

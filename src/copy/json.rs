@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use super::encoding;
 use crate::error::{Error, Result, SqlState};
 
 /// What a column makes of a JSON value.
@@ -89,7 +90,11 @@ fn array(value: &str, out: &mut String) -> Result<()> {
 fn string(quoted: &str) -> Result<Cow<'_, str>> {
     match quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(inside) if !inside.contains('\\') => Ok(Cow::Borrowed(inside)),
-        _ => serde_json::from_str::<String>(quoted).map(Cow::Owned).map_err(|e| invalid(e.to_string())),
+        _ => {
+            let text = serde_json::from_str::<String>(quoted).map_err(|e| invalid(e.to_string()))?;
+            encoding::checked(text.as_bytes())?;
+            Ok(Cow::Owned(text))
+        }
     }
 }
 

@@ -310,6 +310,8 @@ async fn to(session: &mut Session, copy: &Copy, running: Running) -> Result<Exec
         }
     };
     let options = Options::new(&copy.options, false)?;
+    // The statement goes on after the last row of a file: until it is durable.
+    let running = if copy.place == CopyPlace::Client { running } else { running.part() };
     let rows = query::start(session, &planner, "COPY", plan, columns, running).await?;
     let formatting = Formatting::from_settings(|name| session.setting(name))?;
     if matches!(options.format, CopyFormat::Parquet | CopyFormat::Json) {
@@ -328,7 +330,6 @@ async fn to(session: &mut Session, copy: &Copy, running: Running) -> Result<Exec
     if location.local_path().is_some() && !text.starts_with("file:") && !Path::new(text).is_absolute() {
         return Err(Error::new(SqlState("42602"), "relative path not allowed for COPY to file"));
     }
-    // Made here for the errors in the options, before anything is written.
     let count = if options.format == CopyFormat::Parquet {
         write_parquet(rows, location.create().await?).await?
     } else {

@@ -96,7 +96,7 @@ async fn a_message_a_row() -> Outcome {
     let messages = |answer: &[Message]| -> Vec<Vec<u8>> {
         answer.iter().filter(|m| m.kind == 'd').map(|m| m.body.clone()).collect()
     };
-    let answer = raw.ask(&[query("COPY (VALUES (1), (2)) TO STDOUT (FORMAT binary)")]).await?;
+    let answer = raw.ask(&[query("COPY (VALUES (1::integer), (2::integer)) TO STDOUT (FORMAT binary)")]).await?;
     same("announced", first(&answer, 'H')?.body.clone(), vec![1, 0, 1, 0, 1])?;
     let header = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0".to_vec();
     let row = |n: u8| vec![0, 1, 0, 0, 0, 4, 0, 0, 0, n];
