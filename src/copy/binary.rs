@@ -25,7 +25,7 @@ pub(super) struct Binary {
 /// What the file goes on with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tuple {
-    /// A tuple whose fields stand from here to there.
+    /// A tuple whose fields stand from here to there. The last of them may not be whole.
     Row(usize, usize),
     /// More bytes are needed, or there are none.
     None,
@@ -94,17 +94,12 @@ impl Binary {
         }
         let mut behind = fields;
         for _ in 0..expected {
-            if let Some(length) = behind.first_chunk::<4>().map(|length| i32::from_be_bytes(*length))
-                && length < -1
-            {
-                self.number += 1;
-                return Err(bad("invalid field size"));
-            }
             match Self::field(behind) {
                 Some((_, after)) => behind = after,
-                None if last => {
-                    self.number += 1;
-                    return Err(bad("unexpected EOF in COPY data"));
+                // What is wrong with it is told with the name of its column.
+                None if last || Self::is_invalid(behind) => {
+                    behind = &[];
+                    break;
                 }
                 None if rest.len() > LONGEST => {
                     let message = format!("a row is longer than {LONGEST} bytes");
@@ -130,6 +125,16 @@ impl Binary {
                 Some((Some(value), rest))
             }
         }
+    }
+
+    /// Why [`Binary::field`] finds none.
+    pub(super) fn fault(bytes: &[u8]) -> Error {
+        bad(if Self::is_invalid(bytes) { "invalid field size" } else { "unexpected EOF in COPY data" })
+    }
+
+    /// Whether a length stands there that is none.
+    fn is_invalid(bytes: &[u8]) -> bool {
+        bytes.first_chunk::<4>().is_some_and(|length| i32::from_be_bytes(*length) < -1)
     }
 
     /// Reads the header; false if it is not there yet.

@@ -326,7 +326,7 @@ impl Decoder {
         let mut absent = self.unfilled.as_ref();
         for column in &mut self.columns {
             let Some((value, after)) = Binary::field(rest) else {
-                return Err(Error::internal("a tuple was found that is not whole"));
+                return Err(place.fault(Binary::fault(rest), number, &format!(", column {}", column.name)));
             };
             rest = after;
             match value {

@@ -237,6 +237,8 @@ async fn silent_client() -> Outcome {
     let cancel = client.cancel_token();
     let waiting = client.copy_in::<_, Bytes>("COPY t FROM STDIN").await?;
     cancel.cancel_query(tokio_postgres::NoTls).await?;
+    // The request has left; when it arrives is not told.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     let outcome = Box::pin(waiting).as_mut().finish().await;
     let state = outcome.err().and_then(|e| e.code().map(|code| code.code().to_owned()));
     same("cancelled", state.as_deref(), Some("57014"))?;

@@ -181,6 +181,7 @@ FAULTS = [
     ("COPY w FROM STDIN (FORMAT binary)", b"PGCOPY\n\xff\r\n\0\0\x01\0\0\0\0\0\0"),
     ("COPY w FROM STDIN (FORMAT binary)", b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\0\x02"),
     ("COPY w FROM STDIN (FORMAT binary)", b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\0\x03\0\0\0\x02\0"),
+    ("COPY w FROM STDIN (FORMAT binary)", b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\0\x03\xff\xff\xff\xfe"),
     ("COPY w FROM STDIN (FORMAT binary)", b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\xff\xff\0"),
 ]
 
