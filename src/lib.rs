@@ -33,6 +33,7 @@
 //! # }
 //! ```
 
+mod copy;
 mod engine;
 mod error;
 mod information_schema;
@@ -51,6 +52,6 @@ mod values;
 pub use engine::{AdmissionOptions, Engine, EngineOptions, MaintenanceOptions};
 pub use error::{Error, Result, SqlState};
 pub use load::{LoadEvent, LoadObserver, LoadOptions, Loaded};
-pub use session::{Canceller, Execution, Notice, Prepared, Rows, Session, TransactionStatus};
+pub use session::{Canceller, CopyIn, CopyOut, Execution, Notice, Prepared, Rows, Session, TransactionStatus};
 pub use statement::Statement;
 pub use text::format_batch;

@@ -100,6 +100,9 @@ pub(crate) fn report(error: &Error) {
     if let Some(detail) = &error.detail {
         eprintln!("detail: {detail}");
     }
+    if let Some(context) = &error.context {
+        eprintln!("context: {context}");
+    }
     if let Some(hint) = &error.hint {
         eprintln!("hint: {hint}");
     }

@@ -62,8 +62,8 @@ use self::memory::StatementPool;
 pub(crate) use self::planner::{Plan, Planner, SessionTables, named, parameters, same_columns};
 pub(crate) use self::relations::Relations;
 pub(crate) use self::rewrite::cast;
-pub(crate) use self::semantics::assignment;
 pub(crate) use self::semantics::print::TextForms;
+pub(crate) use self::semantics::{assigned_text, assignment};
 use self::spill::SpillFolder;
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, Sample};
@@ -71,6 +71,9 @@ pub(crate) use crate::pg_catalog::DATABASE;
 use crate::pg_catalog::{EngineFunctions, PgCatalog};
 use crate::privileges::Rights;
 use crate::session::Session;
+
+/// The role that may do everything.
+pub(crate) const SUPERUSER: &str = "postgres";
 
 /// How the engine is set up. Nothing here is read from files or the environment: the caller decides.
 #[derive(Debug, Clone)]

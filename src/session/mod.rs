@@ -1,11 +1,13 @@
 //! One caller: settings, transaction, cancellation. Every entry point, library and wire, goes through it.
 
+mod copy;
 mod functions;
 mod identity;
 mod notices;
 pub(crate) mod prepared;
 mod rows;
 mod running;
+mod server_files;
 pub(crate) mod settings;
 pub(crate) mod views;
 
@@ -24,6 +26,8 @@ use datafusion::scalar::ScalarValue;
 use parking_lot::RwLock;
 use tokio::sync::OwnedMutexGuard;
 
+pub(crate) use self::copy::QUEUE;
+pub use self::copy::{CopyIn, CopyOut};
 use self::identity::Login;
 pub use self::notices::Notice;
 use self::notices::Notices;
@@ -65,6 +69,10 @@ pub struct Prepared {
 pub enum Execution {
     /// Rows, to be read.
     Rows(Rows),
+    /// `COPY … FROM STDIN`, which waits for its data: see [`CopyIn`].
+    CopyIn(CopyIn),
+    /// `COPY … TO STDOUT`, whose data is to be read.
+    CopyOut(CopyOut),
     /// Done; the command tag says what was.
     Done {
         /// As PostgreSQL prints it: `INSERT 0 3`.
@@ -194,6 +202,7 @@ impl Session {
         declared: Vec<Option<FieldRef>>,
     ) -> Result<Prepared> {
         self.check_block(&statement.kind)?;
+        self.forget_abandoned().await;
         self.canceller.check()?;
         self.place.begin(statement.public_text());
         let running = self.canceller.begin(self.settings.statement_timeout());
@@ -246,6 +255,7 @@ impl Session {
                 format!("the statement has {} parameters, {} values were given", prepared.params.len(), params.len());
             return Err(Error::new(SqlState::PROTOCOL_VIOLATION, message));
         }
+        self.forget_abandoned().await;
         // What ends a transaction is never cut off by cancel or deadline: its outcome must be told.
         if let Some(execution) = statement::transaction::run(self, &statement).await? {
             return Ok(execution);
@@ -255,6 +265,15 @@ impl Session {
             Ok(_) => running.race(statement::run(self, prepared, params, running.clone())).await,
             Err(e) => Err(e),
         };
+        // Its data is still to come, and with it the end of its transaction.
+        if matches!(outcome, Ok(Execution::CopyIn(_))) {
+            return outcome;
+        }
+        self.settle(outcome).await
+    }
+
+    /// Ends a statement: commits what it did if it is its own transaction, or undoes it.
+    async fn settle(&mut self, outcome: Result<Execution>) -> Result<Execution> {
         let ended = match (outcome, self.block) {
             (Ok(execution), Block::None) => match self.work.take() {
                 Some(work) => self.commit_work(work).await.map(|()| execution),
@@ -276,6 +295,16 @@ impl Session {
             self.locks.clear();
         }
         ended
+    }
+
+    /// Rolls back what a COPY began that was never ended.
+    async fn forget_abandoned(&mut self) {
+        if self.block == Block::None
+            && let Some(work) = self.work.take()
+        {
+            work.rollback().await;
+            self.locks.clear();
+        }
     }
 
     /// Parses and runs a string of statements, handing each result to `each` before the next begins; several

@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token};
 
 use super::access_ast::{GrantStatement, OwnerStatement, RoleOption, RoleSpec, RoleStatement};
+use crate::copy::CopyOption;
 use crate::error::{Error, Result, SqlState};
 
 /// The names under which the one database of a warehouse can be reached.
@@ -102,6 +103,8 @@ pub enum Kind {
         /// [`Kind::Query`], [`Kind::Insert`], [`Kind::Execute`], or a [`Kind::CreateTable`] that has a query.
         statement: Box<Kind>,
     },
+    /// COPY.
+    Copy(Box<Copy>),
     /// CREATE TABLE, from columns or from a query.
     CreateTable(CreateTable),
     /// CREATE [OR REPLACE] VIEW.
@@ -210,6 +213,42 @@ pub struct Call {
     pub procedure: QualifiedName,
     /// The arguments in order, those by place before those by name (folded).
     pub arguments: Vec<(Option<String>, Expr)>,
+}
+
+/// COPY.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Copy {
+    /// What is copied.
+    pub subject: CopySubject,
+    /// Into it; `false` is TO.
+    pub from: bool,
+    /// Where the data comes from or goes to.
+    pub place: CopyPlace,
+    /// The options in the order they were written, not yet checked.
+    pub options: Vec<CopyOption>,
+}
+
+/// What COPY copies.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CopySubject {
+    /// A table.
+    Table {
+        /// Its name.
+        name: QualifiedName,
+        /// The columns, folded; none named is all.
+        columns: Vec<String>,
+    },
+    /// The rows of a query; only TO.
+    Query(Box<Query>),
+}
+
+/// Where the data of COPY comes from or goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CopyPlace {
+    /// STDIN or STDOUT.
+    Client,
+    /// A file of the server, or a URL.
+    File(String),
 }
 
 /// CREATE TABLE.

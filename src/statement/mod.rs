@@ -4,6 +4,7 @@ mod access_ast;
 mod ast;
 mod call;
 mod comment;
+mod copy;
 mod drop;
 mod explain;
 mod grant;
@@ -72,6 +73,7 @@ pub(crate) async fn run(
     match kind {
         Kind::Query(query) => query::run(session, query, prepared, params, running).await,
         Kind::Insert(insert) => insert::run(session, insert, prepared, params).await,
+        Kind::Copy(copy) => copy::run(session, copy, running).await,
         Kind::Explain { analyze, verbose, statement } => {
             explain::run(session, statement, *analyze, *verbose, prepared, params, running).await
         }
@@ -133,6 +135,7 @@ fn writes(kind: &Kind) -> bool {
         Kind::Insert(_) | Kind::CreateTable(_) | Kind::CreateView(_) | Kind::CreateSchema { .. } => true,
         Kind::Drop { .. } | Kind::Comment { .. } | Kind::Call(_) => true,
         Kind::Role(_) | Kind::Grant(_) | Kind::Owner(_) => true,
+        Kind::Copy(copy) => copy.from,
         Kind::Explain { analyze, statement, .. } => *analyze && writes(statement),
         _ => false,
     }
@@ -142,6 +145,7 @@ fn writes(kind: &Kind) -> bool {
 fn name(kind: &Kind) -> &'static str {
     match kind {
         Kind::Insert(_) => "INSERT",
+        Kind::Copy(_) => "COPY FROM",
         Kind::CreateTable(create) if create.as_query.is_some() => "CREATE TABLE AS",
         Kind::CreateTable(_) => "CREATE TABLE",
         Kind::CreateView(_) => "CREATE VIEW",

@@ -20,7 +20,7 @@ use datafusion::sql::sqlparser::ast;
 use super::ast::{CreateTable, fold};
 use super::{Kind, QualifiedName, parse};
 use crate::engine::types::{BARE_NUMERIC, storable};
-use crate::engine::{Planner, named, suggest};
+use crate::engine::{Engine, Planner, named, suggest};
 use crate::error::{Error, Result, SqlState, nearest};
 use crate::session::{Execution, Session};
 
@@ -331,8 +331,19 @@ pub(super) async fn write_physical(
     physical: Arc<dyn ExecutionPlan>,
     progress: Option<Progress>,
 ) -> Result<Checked> {
-    let warehouse = Arc::clone(session.engine().warehouse());
-    let written = session.engine().write(def, physical, planner.state().task_ctx(), progress).await?;
+    write_rows(&Arc::clone(session.engine()), planner, def, physical, progress).await
+}
+
+/// [`write`] for rows that are planned to the end, without a session: its keyed table has to be locked before.
+pub(super) async fn write_rows(
+    engine: &Engine,
+    planner: &Planner,
+    def: &TableDef,
+    physical: Arc<dyn ExecutionPlan>,
+    progress: Option<Progress>,
+) -> Result<Checked> {
+    let warehouse = engine.warehouse();
+    let written = engine.write(def, physical, planner.state().task_ctx(), progress).await?;
     if def.primary_key.is_empty() || written.rows == 0 {
         return Ok(Checked { written, checked_at: None });
     }

@@ -11,6 +11,7 @@
 
 mod cancel;
 mod catalogs;
+mod copy;
 mod durability;
 mod hints;
 mod lease;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
     trials.extend(hints::trials());
     trials.extend(catalogs::trials());
     trials.extend(plans::trials());
+    trials.extend(copy::trials());
     trials.extend(cancel::trials());
     trials.extend(memory::trials());
     trials.extend(operation::trials());

@@ -10,6 +10,7 @@
 
 mod bounds;
 mod call;
+mod copy;
 mod create_table;
 mod cursor;
 mod ddl;
@@ -92,8 +93,9 @@ fn kind(cursor: &mut Cursor<'_>) -> Result<Kind> {
     if query::at_query(cursor) {
         return query::query(cursor);
     }
-    let rules: [(&[&str], fn(&mut Cursor<'_>) -> Result<Kind>); 20] = [
+    let rules: [(&[&str], fn(&mut Cursor<'_>) -> Result<Kind>); 21] = [
         (&["INSERT"], query::insert),
+        (&["COPY"], copy::copy),
         (&["EXPLAIN"], explain::explain),
         (&["CREATE"], ddl::create),
         (&["DROP"], ddl::drop),

@@ -79,7 +79,6 @@ const NOT_YET: &[&str] = &[
     "COMMENT ON TRANSFORM",
     "COMMENT ON TRIGGER",
     "COMMENT ON TYPE",
-    "COPY",
     "CREATE ACCESS METHOD",
     "CREATE AGGREGATE",
     "CREATE CAST",

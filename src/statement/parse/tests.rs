@@ -265,7 +265,6 @@ fn queries_as_postgresql_reads_them() {
 fn what_we_do_not_have_is_named() {
     let cases = [
         ("REFRESH MATERIALIZED VIEW v", "REFRESH MATERIALIZED VIEW"),
-        ("copy t FROM STDIN", "COPY"),
         ("UPDATE t SET a = 1", "UPDATE"),
         ("ALTER TABLE t ADD COLUMN a int", "ALTER TABLE"),
         ("CREATE OR REPLACE FUNCTION f() RETURNS int AS $$ ; $$ LANGUAGE sql", "CREATE OR REPLACE FUNCTION"),
