@@ -45,7 +45,7 @@ mod values;
 
 pub use engine::{Engine, EngineOptions, MaintenanceOptions};
 pub use error::{Error, Result, SqlState};
-pub use load::{LoadEvent, LoadObserver, LoadOptions, Loaded};
+pub use load::{LoadEvent, LoadFormat, LoadObserver, LoadOptions, Loaded, OnError};
 pub use session::{Canceller, Execution, Notice, Prepared, Rows, Session, TransactionStatus};
 pub use statement::Statement;
 pub use text::format_batch;

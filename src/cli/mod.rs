@@ -6,6 +6,7 @@ mod serve;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use audiencedb::{Engine, EngineOptions, Error, Result};
 use clap::{Parser, ValueEnum};
@@ -17,19 +18,21 @@ use tracing_subscriber::EnvFilter;
 pub(crate) enum Command {
     /// Serve a warehouse to PostgreSQL clients.
     Serve(serve::Serve),
-    /// Load a file, or a folder of files, into a table.
+    /// Load files, folders, globs or URLs into a table.
     Load(load::Load),
     /// Run SQL in this process and print the result.
     Query(query::Query),
 }
 
 impl Command {
-    pub(crate) async fn run(self) -> Result<()> {
+    /// Runs it; the status is that of a command that did what it was asked for.
+    pub(crate) async fn run(self) -> Result<ExitCode> {
         match self {
-            Self::Serve(serve) => serve.run().await,
-            Self::Load(load) => load.run().await,
-            Self::Query(query) => query.run().await,
+            Self::Serve(serve) => serve.run().await?,
+            Self::Load(load) => return load.run().await,
+            Self::Query(query) => query.run().await?,
         }
+        Ok(ExitCode::SUCCESS)
     }
 }
 

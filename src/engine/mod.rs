@@ -46,7 +46,7 @@ pub(crate) use self::maintenance::Trigger;
 pub(crate) use self::planner::{Planner, named, parameters, same_columns};
 pub(crate) use self::relations::{DATABASE, Relations};
 pub(crate) use self::rewrite::cast;
-pub(crate) use self::semantics::assignment;
+pub(crate) use self::semantics::{assigned_text, assignment};
 use self::system::SystemTables;
 use crate::error::{Error, Result};
 use crate::session::Session;

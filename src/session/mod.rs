@@ -299,6 +299,11 @@ impl Session {
         self.canceller.clone()
     }
 
+    /// Work that is no statement begins: [`Session::canceller`] ends it.
+    pub(crate) fn begin_running(&self) -> Running {
+        self.canceller.begin(None)
+    }
+
     /// Where the session stands with transactions.
     pub fn transaction(&self) -> TransactionStatus {
         match self.block {

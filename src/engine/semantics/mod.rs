@@ -31,6 +31,7 @@ use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPla
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use self::convert::Context;
+pub(crate) use self::convert::assigned_text;
 use crate::error::{Error, SqlState, type_name};
 
 /// The rule.
