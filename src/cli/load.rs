@@ -238,7 +238,8 @@ impl Progress {
             LoadEvent::Table { name, created, columns, files, bytes } => {
                 let width = columns.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
                 let verb = if created { "creating" } else { "loading into" };
-                self.line(format!("{verb} table {name} from {files} files of {}", HumanBytes(bytes)));
+                let plural = if files == 1 { "" } else { "s" };
+                self.line(format!("{verb} table {name} from {files} file{plural}, {}", HumanBytes(bytes)));
                 for (column, pg_type) in columns {
                     self.line(format!("  {column:<width$}  {pg_type}"));
                 }

@@ -264,8 +264,10 @@ impl<'a> Values<'a> {
     fn refuse_code(&self, text: &str) -> Result<()> {
         let digits = text.trim_ascii();
         if digits.starts_with('+') || has_leading_zeros(digits.strip_prefix('-').unwrap_or(digits)) {
-            let message = format!("\"{text}\" is not written as a number, unlike the values before it");
-            return Err(Error::new(SqlState::INVALID_TEXT_REPRESENTATION, message));
+            let message =
+                format!("\"{text}\" is not written as a number, unlike the values that the type was found by");
+            let hint = format!("--column {}=text keeps the values as they are written", self.column.name);
+            return Err(Error::new(SqlState::INVALID_TEXT_REPRESENTATION, message).with_hint(hint));
         }
         Ok(())
     }

@@ -79,10 +79,7 @@ impl Guess {
     pub(super) fn see_folder(&mut self, value: Option<&str>) {
         if let Some(value) = value {
             let short = value.len() == 2 && value.bytes().all(|byte| byte.is_ascii_digit());
-            self.see(Kind::Plain, if short { value.trim_start_matches('0') } else { value });
-            if short && value == "00" {
-                self.see(Kind::Plain, "0");
-            }
+            self.see(Kind::Plain, value.strip_prefix('0').filter(|_| short).unwrap_or(value));
         }
     }
 

@@ -4,11 +4,14 @@
 //! server inside this process; `cancel`, `memory`, `shutdown`, `durability` and `lease` spawn the real binary,
 //! because they look at it from outside or kill it. `reference` compares
 //! functions with figures of other programs, `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
+//! server inside this process; `cancel`, `memory`, `shutdown`, `durability`, `lease` and `load` spawn the real binary,
+//! because they look at it from outside or kill it. `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
 
 mod cancel;
 mod durability;
 mod lease;
 mod maintenance;
+mod load;
 mod memory;
 mod plans;
 mod process;
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     trials.extend(lease::trials());
     trials.extend(maintenance::trials());
     trials.extend(reference::trials());
+    trials.extend(load::trials());
     trials.extend(tidy::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
