@@ -42,7 +42,8 @@ Examples:
   audiencedb load 'events/day=*/*.ndjson.zst' --table events --partition-by ts --cluster-by profile_id,ts
   audiencedb load export/ --table orders --delimiter ';' --encoding windows-1252 --on-error skip --rejects bad.csv")]
 pub(crate) struct Load {
-    /// Files, folders with all below them, quoted globs ('data/**/*.csv.gz').
+    /// Files, folders with all below them, quoted globs ('data/**/*.csv.gz'), URLs of any of these (s3://, gs://, az://,
+    /// file://).
     ///
     /// Files end in .parquet, .csv, .tsv, .json, .ndjson or .jsonl; text files may be compressed (.gz, .zst). Folders
     /// named column=value are columns. Names that begin with . or _ are left out of folders and globs.

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use catalog::lease::HolderInfo;
 use catalog::objects::{ObjectId, RoleDef, TableDef};
-use catalog::store::StoreOptions;
+use catalog::store::{Location, StoreOptions};
 use catalog::table::{Progress, Written};
 use catalog::{View, Warehouse};
 use chrono::{DateTime, Utc};
@@ -88,6 +88,8 @@ impl EngineOptions {
 /// An open warehouse with everything needed to answer SQL on it. Cheap to share, made once for a process.
 pub struct Engine {
     warehouse: Arc<Warehouse>,
+    /// Settings by which files outside of the warehouse are reached, too.
+    store: StoreOptions,
     runtime: Arc<RuntimeEnv>,
     compute: Compute,
     system: Arc<SystemTables>,
@@ -109,9 +111,10 @@ impl Engine {
     /// Opens the warehouse at `options.location`, recovering it from a crash if need be.
     pub async fn open(options: EngineOptions) -> Result<Arc<Self>> {
         let bucket = Arc::new(ScalarUDF::from(udfs::identity::AudienceBucket));
+        let store = StoreOptions { settings: options.store };
         let warehouse = Warehouse::open(catalog::Options {
             location: options.location,
-            store: StoreOptions { settings: options.store },
+            store: store.clone(),
             bucket,
             holder: HolderInfo::this_process(options.purpose),
             create: options.create,
@@ -146,6 +149,7 @@ impl Engine {
         FunctionRegistry::register_udf(&mut template, Arc::new(semantics::zone::function()))?;
         Ok(Arc::new(Self {
             warehouse,
+            store,
             runtime,
             compute: Compute::new()?,
             system: Arc::new(SystemTables::new()?),
@@ -200,6 +204,16 @@ impl Engine {
         let (warehouse, table) = (Arc::clone(&self.warehouse), table.clone());
         let work = async move { warehouse.write(&table, plan, task, progress).await };
         Ok(self.compute.run(work).await??)
+    }
+
+    /// A file, folder or pattern of files outside of the warehouse, by its path or URL.
+    pub(crate) fn location(&self, text: &str) -> Result<Location> {
+        Ok(Location::open(text, &self.store)?)
+    }
+
+    /// Lets plans read files of that place.
+    pub(crate) fn register_location(&self, location: &Location) {
+        location.register(&self.runtime);
     }
 
     /// The lock that orders the sessions of this process that put rows into one keyed table.

@@ -1,9 +1,9 @@
 //! Which files a path means: a file, a folder and all below it, a glob.
 
-use std::path::{Component, Path, PathBuf};
+use catalog::store::{Location, Object};
 
 use super::options::LoadFormat;
-use super::source::{Compression, Input, Place};
+use super::source::{Compression, Input};
 use crate::error::{Error, Result, SqlState};
 
 /// The folder name that stands for NULL.
@@ -18,95 +18,17 @@ pub(super) struct Naming {
     pub(super) hive: bool,
 }
 
-/// The files below local paths, in the order they were given and by name within each; none twice.
-pub(super) fn local(path: &str, naming: Naming) -> Result<Vec<Input>> {
-    let missing = |e: std::io::Error| Error::new(SqlState::UNDEFINED_FILE, format!("could not open \"{path}\": {e}"));
-    let given = Path::new(path);
-    let absolute = std::path::absolute(given).map_err(missing)?;
-    let found = match absolute.metadata() {
-        Ok(found) if found.is_dir() => {
-            let mut files = Vec::new();
-            walk(&absolute, &mut files).map_err(missing)?;
-            files
-        }
-        Ok(_) => vec![absolute],
-        Err(e) if path.contains(['*', '?', '[']) => {
-            let files = expand(path)?;
-            if files.is_empty() && e.kind() != std::io::ErrorKind::NotFound {
-                return Err(missing(e));
-            }
-            files
-        }
-        Err(e) => return Err(missing(e)),
-    };
-    if found.is_empty() {
-        return Err(Error::new(SqlState::UNDEFINED_FILE, format!("\"{path}\" has no files to load")));
-    }
-    found.into_iter().map(|file| input(file, naming)).collect()
+/// The files that a path, pattern or URL means, by name.
+pub(super) async fn find(location: Location, naming: Naming) -> Result<Vec<Input>> {
+    let found = location.list().await?;
+    found.into_iter().map(|object| input(&location, object, naming)).collect()
 }
 
-fn expand(pattern: &str) -> Result<Vec<PathBuf>> {
-    let options =
-        glob::MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
-    let invalid = |e: String| Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("pattern \"{pattern}\": {e}"));
-    let mut files = Vec::new();
-    for found in glob::glob_with(pattern, options).map_err(|e| invalid(e.to_string()))? {
-        let found = found.map_err(|e| Error::new(SqlState::IO_ERROR, format!("pattern \"{pattern}\": {e}")))?;
-        let found = std::path::absolute(found).map_err(|e| invalid(e.to_string()))?;
-        // `**` also matches the folders themselves, whose files it matches one by one.
-        if found.is_file() && !is_hidden(&found) {
-            files.push(found);
-        }
-    }
-    Ok(files)
-}
-
-/// All files below a folder by name, without those that only other programs care for (`_SUCCESS`, `.crc`).
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    let mut entries = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        entries.push(entry?.path());
-    }
-    entries.sort();
-    for entry in entries {
-        if is_hidden(&entry) {
-            continue;
-        }
-        if entry.is_dir() {
-            walk(&entry, files)?;
-        } else {
-            files.push(entry);
-        }
-    }
-    Ok(())
-}
-
-fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_none_or(|name| {
-        let name = name.to_string_lossy();
-        name.starts_with('.') || (name.starts_with('_') && !name.contains('='))
-    })
-}
-
-fn input(path: PathBuf, naming: Naming) -> Result<Input> {
-    let io = |e: std::io::Error| Error::new(SqlState::IO_ERROR, format!("could not open \"{}\": {e}", path.display()));
-    let size = path.metadata().map_err(io)?.len();
-    let parts: Vec<String> = path
-        .components()
-        .filter_map(|part| match part {
-            Component::Normal(part) => Some(part.to_string_lossy().into_owned()),
-            _ => None,
-        })
-        .collect();
-    describe(&parts, size, naming, Place::Local(path.clone()), &path.display().to_string())
-}
-
-/// A file known by the parts of its path.
-pub(super) fn describe(parts: &[String], size: u64, naming: Naming, place: Place, whole: &str) -> Result<Input> {
-    let (file, folders) = parts.split_last().ok_or_else(|| Error::internal("a file without a name"))?;
+fn input(location: &Location, object: Object, naming: Naming) -> Result<Input> {
+    let (folders, file) = object.key.rsplit_once('/').unwrap_or(("", &object.key));
     let (by_name, compression) = format_of(file);
     let Some(format) = naming.format.or(by_name) else {
-        let message = format!("\"{whole}\" is of no known format");
+        let message = format!("\"{}\" is of no known format", object.name);
         return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message).with_hint(
             "files end in .parquet, .csv, .tsv, .json, .ndjson or .jsonl, text also in .gz or .zst after that; \
              --format says it for other names",
@@ -114,7 +36,7 @@ pub(super) fn describe(parts: &[String], size: u64, naming: Naming, place: Place
     };
     let mut hive = Vec::new();
     let mut name = String::new();
-    for folder in folders {
+    for folder in folders.split('/') {
         if let (true, Some((column, value))) = (naming.hive, partition(folder)) {
             hive.push((column, value));
             name.push_str(folder);
@@ -122,7 +44,8 @@ pub(super) fn describe(parts: &[String], size: u64, naming: Naming, place: Place
         }
     }
     name.push_str(file);
-    Ok(Input { name, whole: whole.to_owned(), place, size, format, compression, hive })
+    let (whole, size) = (object.name.clone(), object.size);
+    Ok(Input { name, whole, location: location.clone(), object, size, format, compression, hive })
 }
 
 /// `column=value`, both percent-decoded; a value of `None` is NULL.

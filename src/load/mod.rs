@@ -73,7 +73,7 @@ impl Session {
     }
 
     async fn load_all(&mut self, options: &LoadOptions, observer: &LoadObserver) -> Result<Loaded> {
-        let inputs = find(options).await?;
+        let inputs = self.find(options).await?;
         let encoding = check(options, &inputs)?;
         self.engine().begin_writing().await?;
         self.renew_work().await?;
@@ -116,6 +116,23 @@ impl Session {
             observer(LoadEvent::Committed { rows, rejected, renewed });
         }
         Ok(loaded)
+    }
+
+    /// The files that the paths mean, none twice.
+    async fn find(&self, options: &LoadOptions) -> Result<Vec<Input>> {
+        let naming = Naming { format: options.format, hive: options.hive };
+        let mut inputs: Vec<Input> = Vec::new();
+        let mut known = HashSet::new();
+        for path in &options.paths {
+            let location = self.engine().location(path)?;
+            self.engine().register_location(&location);
+            let found = find::find(location, naming).await?;
+            inputs.extend(found.into_iter().filter(|input| known.insert(input.whole.clone())));
+        }
+        if inputs.is_empty() {
+            return Err(Error::new(SqlState::UNDEFINED_FILE, "there are no files to load"));
+        }
+        Ok(inputs)
     }
 
     /// The application transactions under which a file is committed; `None` if it was loaded before.
@@ -242,23 +259,6 @@ enum Source {
 struct Ids {
     transactions: Vec<(String, i64)>,
     renewed: bool,
-}
-
-/// The files that the paths mean, none twice.
-async fn find(options: &LoadOptions) -> Result<Vec<Input>> {
-    let naming = Naming { format: options.format, hive: options.hive };
-    let mut inputs: Vec<Input> = Vec::new();
-    let mut known = HashSet::new();
-    for path in &options.paths {
-        let path = path.clone();
-        let found = tokio::task::spawn_blocking(move || find::local(&path, naming));
-        let found = found.await.map_err(|e| Error::internal(format!("looking for files stopped: {e}")))??;
-        inputs.extend(found.into_iter().filter(|input| known.insert(input.whole.clone())));
-    }
-    if inputs.is_empty() {
-        return Err(Error::new(SqlState::UNDEFINED_FILE, "there are no files to load"));
-    }
-    Ok(inputs)
 }
 
 /// Refuses options that would do nothing; returns the encoding that is asked for.

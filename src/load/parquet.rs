@@ -1,21 +1,20 @@
 //! Parquet files as plans: DataFusion reads them, rows and types are theirs.
 
+use catalog::store::{Location, Object};
 use catalog::types::PgType;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
 
 use super::infer::Guess;
 use super::schema::{FileSchema, Reading};
-use super::source::{Input, Place};
+use super::source::Input;
 use crate::engine::Planner;
-use crate::error::{Error, Result, SqlState};
+use crate::error::{Error, Result};
 
 /// The columns of a file, and its scan.
 pub(super) async fn examine(planner: &Planner, input: &Input) -> Result<FileSchema> {
     let context = SessionContext::new_with_state(planner.state().clone());
-    let url = match &input.place {
-        Place::Local(path) => url(path)?,
-    };
+    let url = url(&input.location, &input.object);
     // The file was found by whatever name it has.
     let extension = input.whole.rfind('.').map_or("", |at| &input.whole[at..]);
     let options = ParquetReadOptions { file_extension: extension, ..Default::default() };
@@ -30,18 +29,16 @@ pub(super) async fn examine(planner: &Planner, input: &Input) -> Result<FileSche
     Ok(FileSchema { columns, own: 0, reading: Reading::Parquet(plan) })
 }
 
-/// A path as a URL, in which no character stands for others.
-fn url(path: &std::path::Path) -> Result<String> {
-    let text = path.to_str().ok_or_else(|| {
-        let message = format!("\"{}\" is not the name of a file: it is not UTF-8", path.display());
-        Error::new(SqlState::INVALID_PARAMETER_VALUE, message)
-    })?;
-    let mut url = "file://".to_owned();
-    for byte in text.bytes() {
+/// Where a file is, as a URL in which no character stands for others.
+fn url(location: &Location, object: &Object) -> String {
+    let base = location.base();
+    let base = if base == "/" { "file:///" } else { base };
+    let mut url = base.to_owned();
+    for byte in object.key.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => url.push(char::from(byte)),
             _ => url.push_str(&format!("%{byte:02X}")),
         }
     }
-    Ok(url)
+    url
 }

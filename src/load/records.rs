@@ -153,7 +153,7 @@ impl Text {
         let mut chunk = (&mut self.bytes).take(CHUNK as u64);
         self.raw.reserve(CHUNK);
         while self.raw.len() < wanted {
-            let read = chunk.read_buf(&mut self.raw).await.map_err(|e| self.input.unreadable(&e))?;
+            let read = chunk.read_buf(&mut self.raw).await.map_err(|e| self.input.unreadable(e))?;
             if read == 0 {
                 self.ended = true;
                 break;

@@ -1,10 +1,13 @@
 //! One file to load, opened as a stream of its decompressed bytes.
 
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use async_compression::tokio::bufread::{GzipDecoder, ZstdDecoder};
+use bytes::{Buf, Bytes as Chunk};
+use catalog::store::{Location, Object};
+use futures::StreamExt;
+use futures::stream::BoxStream;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, ReadBuf};
 
 use super::options::{LoadEvent, LoadFormat, LoadObserver};
@@ -20,8 +23,10 @@ pub(super) struct Input {
     pub(super) name: String,
     /// Its whole path or URL.
     pub(super) whole: String,
-    /// Where it is.
-    pub(super) place: Place,
+    /// Where it was found.
+    pub(super) location: Location,
+    /// What was found there.
+    pub(super) object: Object,
     /// Its bytes as stored.
     pub(super) size: u64,
     /// Its format.
@@ -30,13 +35,6 @@ pub(super) struct Input {
     pub(super) compression: Option<Compression>,
     /// Columns and values that its folders give.
     pub(super) hive: Vec<(String, Option<String>)>,
-}
-
-/// Where a file is.
-#[derive(Debug, Clone)]
-pub(super) enum Place {
-    /// On this machine.
-    Local(PathBuf),
 }
 
 /// How a text file is compressed.
@@ -70,8 +68,11 @@ impl Input {
     /// Opens it. What its first bytes are decides the compression; a name that says otherwise is an error.
     /// `observer` is told of the bytes read, as stored.
     pub(super) async fn open(&self, observer: Option<LoadObserver>) -> Result<Bytes> {
-        let mut stored = BufReader::with_capacity(READ, Counted { inner: self.stored().await?, observer });
-        let start = stored.fill_buf().await.map_err(|e| self.unreadable(&e))?;
+        let mut stored = BufReader::with_capacity(
+            READ,
+            Stored { chunks: self.location.read(&self.object), rest: Chunk::new(), observer },
+        );
+        let start = stored.fill_buf().await.map_err(|e| self.unreadable(e))?;
         let (found, empty) = (Compression::of(start), start.is_empty());
         match (self.compression, found) {
             (Some(named), found) if found != Some(named) && !empty => {
@@ -92,49 +93,48 @@ impl Input {
         }
     }
 
-    async fn stored(&self) -> Result<Bytes> {
-        match &self.place {
-            Place::Local(path) => {
-                let file = tokio::fs::File::open(path).await.map_err(|e| self.unreadable(&e))?;
-                Ok(Box::pin(file))
+    /// What reading its bytes failed with.
+    pub(super) fn unreadable(&self, error: std::io::Error) -> Error {
+        match error.downcast::<catalog::Error>() {
+            Ok(error) => error.into(),
+            // Everything that the store did not say was said by the decoder.
+            Err(error) => {
+                let message = format!("could not decompress \"{}\": {error}", self.whole);
+                Error::new(SqlState::DATA_CORRUPTED, message)
             }
         }
     }
-
-    /// What reading its bytes failed with.
-    pub(super) fn unreadable(&self, error: &std::io::Error) -> Error {
-        use std::io::ErrorKind;
-        let corrupt = matches!(
-            error.kind(),
-            ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::UnexpectedEof | ErrorKind::Other
-        );
-        let (sqlstate, what) = match (error.kind(), corrupt) {
-            (ErrorKind::NotFound, _) => (SqlState::UNDEFINED_FILE, "could not open"),
-            (_, true) => (SqlState::DATA_CORRUPTED, "could not decompress"),
-            _ => (SqlState::IO_ERROR, "could not read"),
-        };
-        Error::new(sqlstate, format!("{what} \"{}\": {error}", self.whole))
-    }
 }
 
-/// Tells of bytes as they are read.
-struct Counted {
-    inner: Bytes,
+/// A file's bytes as they are stored; tells of them as they are read.
+struct Stored {
+    chunks: BoxStream<'static, catalog::Result<Chunk>>,
+    rest: Chunk,
     observer: Option<LoadObserver>,
 }
 
-impl AsyncRead for Counted {
+impl AsyncRead for Stored {
     fn poll_read(
         mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = self.inner.as_mut().poll_read(cx, buffer);
-        let read = buffer.filled().len() - before;
-        if let (true, Some(observer)) = (read > 0, &self.observer) {
-            observer(LoadEvent::Bytes(read as u64));
+        while self.rest.is_empty() {
+            match self.chunks.poll_next_unpin(context) {
+                Poll::Ready(Some(Ok(chunk))) => {
+                    if let Some(observer) = &self.observer {
+                        observer(LoadEvent::Bytes(chunk.len() as u64));
+                    }
+                    self.rest = chunk;
+                }
+                Poll::Ready(Some(Err(e))) => return Poll::Ready(Err(std::io::Error::other(e))),
+                Poll::Ready(None) => return Poll::Ready(Ok(())),
+                Poll::Pending => return Poll::Pending,
+            }
         }
-        polled
+        let length = self.rest.len().min(buffer.remaining());
+        buffer.put_slice(&self.rest[..length]);
+        self.rest.advance(length);
+        Poll::Ready(Ok(()))
     }
 }
