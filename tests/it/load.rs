@@ -73,13 +73,6 @@ impl Desk {
         query(&self.data(), sql)
     }
 
-    /// The columns of table `t` and their types.
-    fn columns(&self) -> Outcome<String> {
-        let sql = "SELECT column_name || ' ' || data_type FROM information_schema.columns \
-                   WHERE table_name = 't' ORDER BY ordinal_position";
-        Ok(self.query(sql)?.join(", "))
-    }
-
     /// Files of table `t`, committed or not.
     fn files(&self) -> Outcome<usize> {
         count(&self.data().join("public/t"))
@@ -135,6 +128,14 @@ impl Said {
         Ok(said)
     }
 
+    /// The columns it announced, and their types.
+    fn columns(self, expected: &str) -> Outcome<Self> {
+        let indented = self.out.lines().filter(|line| line.starts_with("  "));
+        let columns: Vec<String> = indented.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        same(&self.arguments, columns.join(", ").as_str(), expected)?;
+        Ok(self)
+    }
+
     fn says(self, word: &str) -> Outcome<Self> {
         ensure(self.out.contains(word), format_args!("{}: no {word:?} in: {}", self.arguments, self.out))?;
         Ok(self)
@@ -153,8 +154,7 @@ async fn folders_are_columns() -> Outcome {
     desk.write("events/day=__HIVE_DEFAULT_PARTITION__/store=03/part.csv", "id,kind\n9,mail\n")?;
     desk.write("events/_SUCCESS", "")?;
     desk.write("events/day=2024-01-01/.part.csv.crc", "crc")?;
-    desk.load("$/events --table t")?.fine()?;
-    same("columns", desk.columns()?.as_str(), "id bigint, kind text, day date, store bigint")?;
+    desk.load("$/events --table t")?.fine()?.columns("id bigint, kind text, day date, store bigint")?;
     let rows = "SELECT day, store, id, kind FROM t ORDER BY day, store, id";
     same(
         "rows",
@@ -223,7 +223,7 @@ async fn formats_and_compressions() -> Outcome {
     // Several compressed files one after the other are a compressed file.
     let twice = [std::fs::read(desk.path("b.csv.gz"))?, std::fs::read(desk.path("b.csv.gz"))?].concat();
     desk.write("k.csv.gz", twice)?;
-    desk.load("$/k.csv.gz --table k --on-error skip")?
+    desk.load("$/k.csv.gz --table k --column id=bigint --on-error skip")?
         .ended(3)?
         .says("100,000 rows loaded")?
         .says("1 rows left out")?;
@@ -259,11 +259,10 @@ async fn types_are_found() -> Outcome {
          1,01234,+33612345678,1.5,9007199254740993,1980-02-29,2024-01-01 10:00:00,2024-01-01T10:00:00+02:00,true,\"\",\n\
          2,75001,0612345678,2,1,1990-01-01,2024-01-01,2024-01-01T10:00:00Z,f,,\n",
     )?;
-    desk.load("$/people.csv --table t")?.fine()?;
     let expected = "id bigint, postcode text, phone text, score double precision, big bigint, born date, \
                     seen timestamp without time zone, seen_at timestamp with time zone, active boolean, note text, \
                     nothing text";
-    same("types", desk.columns()?.as_str(), expected)?;
+    desk.load("$/people.csv --table t")?.fine()?.columns(expected)?;
     same(
         "values",
         desk.query(
@@ -276,13 +275,13 @@ async fn types_are_found() -> Outcome {
     )?;
     // Beyond the rows that are looked at: a code among numbers is no number, and nothing is loaded rather than changed.
     let mut text = String::from("code\n");
-    for n in 0..1_000_001_u32 {
+    for n in 0..1_060_000_u32 {
         text.push_str(&format!("{}\n", 10_000 + n % 80_000));
     }
     text.push_str("01000\n");
     desk.write("codes.csv", text)?;
     let said = desk.load("$/codes.csv --table codes")?;
-    said.refused(&["codes.csv, line 1000003, column \"code\"", "\"01000\"", "--column code=text"])?;
+    said.refused(&["codes.csv, line 1060002, column \"code\"", "\"01000\"", "--column code=text"])?;
     desk.load("$/codes.csv --table codes --column code=text")?.fine()?;
     same("code", desk.query("SELECT min(code) FROM codes")?, lines(&["01000"]))
 }
@@ -293,8 +292,7 @@ async fn files_that_differ() -> Outcome {
     desk.write("csv/b.csv", "amount,id,note\n0.5,2,x\n")?;
     desk.write("csv/c.csv", "id\nx3\n")?;
     desk.write("csv/d.csv", "")?;
-    desk.load("$/csv --table t")?.fine()?;
-    same("columns", desk.columns()?.as_str(), "id text, amount double precision, note text")?;
+    desk.load("$/csv --table t")?.fine()?.columns("id text, amount double precision, note text")?;
     same("rows", desk.query("SELECT * FROM t ORDER BY id")?, lines(&["1,5,", "2,0.5,x", "x3,,"]))?;
 
     let context = SessionContext::new();
@@ -324,8 +322,8 @@ async fn files_that_differ() -> Outcome {
 async fn layout() -> Outcome {
     let desk = Desk::new()?;
     desk.write("p.csv", "Id,name,amount\n2,b,1.005\n1,a,2\n")?;
-    desk.load("$/p.csv --table t --key id --column amount=numeric(6,2)")?.fine()?;
-    same("columns", desk.columns()?.as_str(), "Id bigint, name text, amount numeric")?;
+    let said = desk.load("$/p.csv --table t --key id --column amount=numeric(6,2)")?;
+    said.fine()?.columns("Id bigint, name text, amount numeric(6,2)")?;
     same("rounded", desk.query("SELECT amount FROM t ORDER BY \"Id\"")?, lines(&["2.00", "1.01"]))?;
     let folders = std::fs::read_dir(desk.data().join("public/t"))?;
     let buckets = folders.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with("_bucket=")).count();
@@ -387,10 +385,9 @@ async fn json() -> Outcome {
         "{\"id\":1,\"ts\":\"2024-01-01T00:00:00Z\",\"amount\":1.10,\"tags\":[\"a\",\"b\"],\"note\":\"x\\ny\",\"code\":\"007\"}\n\
          {\"code\":\"8\",\"id\":2,\"ts\":null,\"tags\":[],\"later\":true}\n",
     )?;
-    desk.load("$/e.ndjson --table t")?.fine()?;
-    let expected = "id bigint, ts timestamp with time zone, amount double precision, tags ARRAY, note text, code text, \
+    let expected = "id bigint, ts timestamp with time zone, amount double precision, tags text[], note text, code text, \
                     later boolean";
-    same("types", desk.columns()?.as_str(), expected)?;
+    desk.load("$/e.ndjson --table t")?.fine()?.columns(expected)?;
     same(
         "rows",
         desk.query("SELECT id, ts, amount, tags, note = E'x\\ny', code, later FROM t ORDER BY id")?,
@@ -531,8 +528,9 @@ async fn corrupt_files() -> Outcome {
         if name.starts_with("cut") {
             bytes.truncate(bytes.len() / 2);
         } else {
-            let middle = bytes.len() / 3;
-            bytes[middle..middle + 40].fill(0xa5);
+            // Parquet has no checksums, so that only what is said of the columns can be seen to be wrong.
+            let at = if name.ends_with(".parquet") { bytes.len() - 100 } else { bytes.len() / 3 };
+            bytes[at..at + 40].fill(0xa5);
         }
         std::fs::write(&path, bytes)?;
         let said = desk.load(&format!("$/{name} --table t"))?.refused(&[name])?;
