@@ -10,8 +10,8 @@
 mod cancel;
 mod durability;
 mod lease;
-mod maintenance;
 mod load;
+mod maintenance;
 mod memory;
 mod plans;
 mod process;
