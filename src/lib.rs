@@ -51,7 +51,7 @@ mod values;
 
 pub use engine::{AdmissionOptions, Engine, EngineOptions, MaintenanceOptions};
 pub use error::{Error, Result, SqlState};
-pub use load::{LoadEvent, LoadObserver, LoadOptions, Loaded};
+pub use load::{LoadEvent, LoadFormat, LoadObserver, LoadOptions, Loaded, OnError};
 pub use session::{Canceller, CopyIn, CopyOut, Execution, Notice, Prepared, Rows, Session, TransactionStatus};
 pub use statement::Statement;
 pub use text::format_batch;

@@ -8,6 +8,7 @@ mod serve;
 mod units;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use audiencedb::{Engine, Error, Result};
 use clap::{Parser, ValueEnum};
@@ -21,7 +22,7 @@ use self::units::Share;
 pub(crate) enum Command {
     /// Serve a warehouse to PostgreSQL clients.
     Serve(serve::Serve),
-    /// Load a file, or a folder of files, into a table.
+    /// Load files, folders, globs or URLs into a table.
     Load(load::Load),
     /// Run SQL in this process and print the result.
     Query(query::Query),
@@ -30,13 +31,15 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    pub(crate) async fn run(self) -> Result<()> {
+    /// Runs it; the status is that of a command that did what it was asked for.
+    pub(crate) async fn run(self) -> Result<ExitCode> {
         match self {
-            Self::Serve(serve) => serve.run().await,
-            Self::Load(load) => load.run().await,
-            Self::Query(query) => query.run().await,
-            Self::Config(show) => show.run(),
+            Self::Serve(serve) => serve.run().await?,
+            Self::Load(load) => return load.run().await,
+            Self::Query(query) => query.run().await?,
+            Self::Config(show) => show.run()?,
         }
+        Ok(ExitCode::SUCCESS)
     }
 }
 

@@ -30,7 +30,7 @@ use std::sync::{Arc, OnceLock};
 
 use catalog::lease::HolderInfo;
 use catalog::objects::{ObjectId, RoleDef, TableDef};
-use catalog::store::StoreOptions;
+use catalog::store::{Location, StoreOptions};
 use catalog::table::{Progress, Written};
 use catalog::{View, Warehouse};
 use chrono::{DateTime, Utc};
@@ -118,6 +118,8 @@ impl EngineOptions {
 /// An open warehouse with everything needed to answer SQL on it. Cheap to share, made once for a process.
 pub struct Engine {
     warehouse: Arc<Warehouse>,
+    /// Settings by which files outside of the warehouse are reached, too.
+    store: StoreOptions,
     runtime: Arc<RuntimeEnv>,
     memory_limit: usize,
     statement_memory_limit: Option<usize>,
@@ -155,9 +157,10 @@ impl Engine {
     /// Opens the warehouse at `options.location`, recovering it from a crash if need be.
     pub async fn open(options: EngineOptions) -> Result<Arc<Self>> {
         let bucket = Arc::new(ScalarUDF::from(udfs::identity::AudienceBucket));
+        let store = StoreOptions { settings: options.store };
         let warehouse = Warehouse::open(catalog::Options {
             location: options.location,
-            store: StoreOptions { settings: options.store },
+            store: store.clone(),
             bucket,
             holder: HolderInfo::this_process(options.purpose),
             create: options.create,
@@ -197,6 +200,7 @@ impl Engine {
         FunctionRegistry::register_udaf(&mut template, Arc::new(sum::function()))?;
         Ok(Arc::new(Self {
             warehouse,
+            store,
             runtime,
             memory_limit: options.memory_limit,
             statement_memory_limit: options.statement_memory_limit,
@@ -273,6 +277,16 @@ impl Engine {
         let _admitted = self.admission.enter(plan.as_ref(), pid(&task)).await?;
         let work = async move { warehouse.write(&table, plan, task, progress).await };
         Ok(self.compute.run(work).await??)
+    }
+
+    /// A file, folder or pattern of files outside of the warehouse, by its path or URL.
+    pub(crate) fn location(&self, text: &str) -> Result<Location> {
+        Ok(Location::open(text, &self.store)?)
+    }
+
+    /// Lets plans read files of that place.
+    pub(crate) fn register_location(&self, location: &Location) {
+        location.register(&self.runtime);
     }
 
     /// The lock that orders the sessions of this process that put rows into one keyed table.

@@ -7,7 +7,6 @@ mod notices;
 pub(crate) mod prepared;
 mod rows;
 mod running;
-mod server_files;
 pub(crate) mod settings;
 pub(crate) mod views;
 
@@ -358,6 +357,11 @@ impl Session {
     /// Ends the statement now running with 57014, from anywhere.
     pub fn canceller(&self) -> Canceller {
         self.canceller.clone()
+    }
+
+    /// Work that is no statement begins: [`Session::canceller`] ends it.
+    pub(crate) fn begin_running(&self) -> Running {
+        self.canceller.begin(None)
     }
 
     /// Where the session stands with transactions.

@@ -47,9 +47,9 @@ type File = (Option<String>, BoxStream<'static, Result<Bytes>>);
 pub(super) async fn run(session: &mut Session, copy: &Copy, running: Running) -> Result<Execution> {
     if let CopyPlace::File(_) = &copy.place {
         let (allowed, role, what) = if copy.from {
-            (session.may_read_server_files(), "pg_read_server_files", "from")
+            (session.may_read_server_files()?, "pg_read_server_files", "from")
         } else {
-            (session.may_write_server_files(), "pg_write_server_files", "to")
+            (session.may_write_server_files()?, "pg_write_server_files", "to")
         };
         if !allowed {
             let message = format!("must be superuser or have privileges of the {role} role to COPY {what} a file");

@@ -290,7 +290,7 @@ pub(super) fn find_if_exists(session: &mut Session, name: &QualifiedName) -> Res
 }
 
 /// A column default as a syntax tree again.
-pub(super) fn default_expression(default: &str) -> Result<ast::Expr> {
+pub(crate) fn default_expression(default: &str) -> Result<ast::Expr> {
     let mut statements = parse(&format!("SELECT {default}"))?;
     if let Some(Kind::Query(query)) = statements.pop().map(|s| s.kind) {
         if let ast::SetExpr::Select(select) = *query.body {

@@ -7,6 +7,7 @@
 //! server inside this process; `cancel`, `memory`, `operation`, `shutdown`, `durability` and `lease` spawn the real binary,
 //! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions`, `catalogs` and `plans`
 //! talk to a server inside this process; `cancel`, `memory`, `shutdown`, `durability` and `lease` spawn the real binary,
+//! server inside this process; `cancel`, `memory`, `shutdown`, `durability`, `lease` and `load` spawn the real binary,
 //! because they look at it from outside or kill it. `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
 
 mod cancel;
@@ -15,6 +16,7 @@ mod copy;
 mod durability;
 mod hints;
 mod lease;
+mod load;
 mod maintenance;
 mod memory;
 mod operation;
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
     trials.extend(lease::trials());
     trials.extend(maintenance::trials());
     trials.extend(reference::trials());
+    trials.extend(load::trials());
     trials.extend(tidy::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -166,7 +166,7 @@ impl Drop for Server {
 
 /// What Cargo built beside this test, or what `AUDIENCEDB_BIN` names. `cargo build` has to come first: Cargo does
 /// not build another package's binary for a test.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("AUDIENCEDB_BIN") {
         return path.into();
     }
