@@ -33,6 +33,7 @@
 //! # }
 //! ```
 
+mod demo;
 mod engine;
 mod error;
 mod load;
@@ -43,6 +44,7 @@ mod statement;
 mod text;
 mod values;
 
+pub use demo::{DEMO_QUERIES, Demo, DemoEvent, DemoObserver, DemoOptions, DemoQuery};
 pub use engine::{Engine, EngineOptions, MaintenanceOptions};
 pub use error::{Error, Result, SqlState};
 pub use load::{LoadEvent, LoadObserver, LoadOptions, Loaded};

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use audiencedb::{LoadEvent, LoadOptions, Result};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
+use super::line;
+
 /// Arguments of `load`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Load {
@@ -70,14 +72,5 @@ impl Load {
             loaded.skipped
         );
         Ok(())
-    }
-}
-
-/// A line above the progress bar, or just a line where there is no terminal to draw a bar on.
-fn line(bar: &ProgressBar, text: String) {
-    if bar.is_hidden() {
-        println!("{text}");
-    } else {
-        bar.println(text);
     }
 }

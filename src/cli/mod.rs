@@ -1,5 +1,6 @@
-//! The command line: `serve`, `load`, `query`.
+//! The command line: `demo`, `serve`, `load`, `query`.
 
+mod demo;
 mod load;
 mod query;
 mod serve;
@@ -9,12 +10,15 @@ use std::path::PathBuf;
 
 use audiencedb::{Engine, EngineOptions, Error, Result};
 use clap::{Parser, ValueEnum};
+use indicatif::ProgressBar;
 use tracing_subscriber::EnvFilter;
 
 /// A SQL engine for marketing audiences, on tables in object storage.
 #[derive(Debug, Parser)]
 #[command(name = "audiencedb", version, about)]
 pub(crate) enum Command {
+    /// Make a warehouse to try things on, and serve it.
+    Demo(demo::Demo),
     /// Serve a warehouse to PostgreSQL clients.
     Serve(serve::Serve),
     /// Load a file, or a folder of files, into a table.
@@ -26,6 +30,7 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) async fn run(self) -> Result<()> {
         match self {
+            Self::Demo(demo) => demo.run().await,
             Self::Serve(serve) => serve.run().await,
             Self::Load(load) => load.run().await,
             Self::Query(query) => query.run().await,
@@ -102,5 +107,14 @@ pub(crate) fn report(error: &Error) {
     }
     if let Some(hint) = &error.hint {
         eprintln!("hint: {hint}");
+    }
+}
+
+/// A line above the progress bar, or just a line where there is no terminal to draw a bar on.
+fn line(bar: &ProgressBar, text: String) {
+    if bar.is_hidden() {
+        println!("{text}");
+    } else {
+        bar.println(text);
     }
 }

@@ -1,9 +1,10 @@
 //! `audiencedb serve`: the PostgreSQL front door.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use audiencedb::server::{self, ServerOptions};
-use audiencedb::{Error, Result, SqlState};
+use audiencedb::{Engine, Error, Result, SqlState};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -23,6 +24,16 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) async fn run(self) -> Result<()> {
+        self.run_prepared(async |_: &Arc<Engine>| Ok(()), |(), _| ()).await
+    }
+
+    /// Serves what `prepare` has done to the warehouse; once it listens, `greet` is given the outcome and the address.
+    /// A signal to stop ends the preparing as well.
+    pub(super) async fn run_prepared<T>(
+        self,
+        prepare: impl AsyncFnOnce(&Arc<Engine>) -> Result<T>,
+        greet: impl FnOnce(T, SocketAddr),
+    ) -> Result<()> {
         if !self.listen.ip().is_loopback() {
             let message = format!(
                 "{} is not a loopback address: without passwords everybody who can reach it would be trusted",
@@ -41,6 +52,18 @@ impl Serve {
         let mut terminate = signal(SignalKind::terminate()).map_err(io("handle SIGTERM"))?;
 
         let engine = self.warehouse.open(format!("serve {address}"), true).await?;
+        let prepared = tokio::select! {
+            prepared = prepare(&engine) => prepared,
+            _ = interrupt.recv() => Err(Error::new(SqlState::QUERY_CANCELED, "interrupted before it was done")),
+            _ = terminate.recv() => Err(Error::new(SqlState::QUERY_CANCELED, "terminated before it was done")),
+        };
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(e) => {
+                engine.close().await?;
+                return Err(e);
+            }
+        };
         if let Err(e) = engine.begin_writing().await {
             if e.sqlstate != SqlState::OBJECT_IN_USE {
                 return Err(e);
@@ -50,6 +73,7 @@ impl Serve {
         tracing::info!("everybody who can reach {address} is trusted as superuser \"postgres\"");
         tracing::info!("connect with: psql -h {} -p {} -U postgres audience", address.ip(), address.port());
         tracing::info!("listening on {address}");
+        greet(prepared, address);
         let options = ServerOptions { max_connections: self.max_connections, ..ServerOptions::default() };
         let stop = async move {
             tokio::select! {
@@ -57,7 +81,7 @@ impl Serve {
                 _ = terminate.recv() => tracing::info!("stopping: told to terminate"),
             }
         };
-        server::run(listener, std::sync::Arc::clone(&engine), options, stop).await?;
+        server::run(listener, Arc::clone(&engine), options, stop).await?;
         engine.close().await
     }
 }

@@ -6,6 +6,7 @@
 //! functions with figures of other programs, `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
 
 mod cancel;
+mod demo;
 mod durability;
 mod lease;
 mod maintenance;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     trials.extend(lease::trials());
     trials.extend(maintenance::trials());
     trials.extend(reference::trials());
+    trials.extend(demo::trials());
     trials.extend(tidy::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -26,8 +26,13 @@ pub struct Server {
 impl Server {
     /// Serves the warehouse in `data` on a free port and waits until it is ready.
     pub fn start(data: &Path) -> Outcome<Self> {
+        Self::start_with(&["serve"], data)
+    }
+
+    /// The same with another command that ends up serving.
+    pub fn start_with(arguments: &[&str], data: &Path) -> Outcome<Self> {
         let mut command = Command::new(binary());
-        command.arg("serve").arg("--data").arg(data).args(["--listen", "127.0.0.1:0"]);
+        command.args(arguments).arg("--data").arg(data).args(["--listen", "127.0.0.1:0"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let log = child.stderr.take().ok_or("no log")?;
