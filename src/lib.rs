@@ -34,6 +34,7 @@
 //! ```
 
 mod copy;
+mod demo;
 mod engine;
 mod error;
 mod information_schema;
@@ -49,6 +50,7 @@ mod statement;
 mod text;
 mod values;
 
+pub use demo::{DEMO_QUERIES, Demo, DemoEvent, DemoObserver, DemoOptions, DemoQuery};
 pub use engine::{AdmissionOptions, Engine, EngineOptions, MaintenanceOptions};
 pub use error::{Error, Result, SqlState};
 pub use load::{LoadEvent, LoadFormat, LoadObserver, LoadOptions, Loaded, OnError};

@@ -15,6 +15,8 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 /// The exit status of a load that left rows out.
 const REJECTED: u8 = 3;
 
+use super::line;
+
 /// Arguments of `load`.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
@@ -311,10 +313,6 @@ impl Progress {
 
     /// A line above the progress bar, or just a line where there is no terminal to draw a bar on.
     fn line(&self, text: String) {
-        if self.bar.is_hidden() {
-            println!("{text}");
-        } else {
-            self.bar.println(text);
-        }
+        line(&self.bar, text);
     }
 }

@@ -1,6 +1,7 @@
-//! The command line: `serve`, `load`, `query`, `config`.
+//! The command line: `demo`, `serve`, `load`, `query`, `config`.
 
 mod config;
+mod demo;
 mod load;
 mod log;
 mod query;
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 
 use audiencedb::{Engine, Error, Result};
 use clap::{Parser, ValueEnum};
+use indicatif::ProgressBar;
 
 use self::config::Config;
 use self::units::Share;
@@ -20,6 +22,8 @@ use self::units::Share;
 #[derive(Debug, Parser)]
 #[command(name = "audiencedb", version, about)]
 pub(crate) enum Command {
+    /// Make a warehouse to try things on, and serve it.
+    Demo(demo::Demo),
     /// Serve a warehouse to PostgreSQL clients.
     Serve(serve::Serve),
     /// Load files, folders, globs or URLs into a table.
@@ -34,6 +38,7 @@ impl Command {
     /// Runs it; the status is that of a command that did what it was asked for.
     pub(crate) async fn run(self) -> Result<ExitCode> {
         match self {
+            Self::Demo(demo) => demo.run().await?,
             Self::Serve(serve) => serve.run().await?,
             Self::Load(load) => return load.run().await,
             Self::Query(query) => query.run().await?,
@@ -108,5 +113,14 @@ pub(crate) fn report(error: &Error) {
     }
     if let Some(hint) = &error.hint {
         eprintln!("hint: {hint}");
+    }
+}
+
+/// A line above the progress bar, or just a line where there is no terminal to draw a bar on.
+fn line(bar: &ProgressBar, text: String) {
+    if bar.is_hidden() {
+        println!("{text}");
+    } else {
+        bar.println(text);
     }
 }

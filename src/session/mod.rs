@@ -614,7 +614,8 @@ impl Session {
         options.extensions.insert(TextForms(Formatting::from_settings(|name| self.setting(name))?));
         options.execution.time_zone = Some(zone.to_string());
         options.execution.parquet.pushdown_filters = self.settings.pushdown_filters();
-        options.execution.parquet.max_in_list_size = 1000;
+        // Every file opened takes time that grows with the square of such a list: 1000 values are half a second.
+        options.execution.parquet.max_in_list_size = 32;
         options.execution.spill_compression = datafusion::common::config::SpillCompression::Lz4Frame;
         options.execution.sort_pushdown_buffer_capacity = 64 << 20;
         options.optimizer.hash_join_inlist_pushdown_max_size = 2 << 20;

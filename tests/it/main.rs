@@ -13,6 +13,7 @@
 mod cancel;
 mod catalogs;
 mod copy;
+mod demo;
 mod durability;
 mod hints;
 mod lease;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
     trials.extend(maintenance::trials());
     trials.extend(reference::trials());
     trials.extend(load::trials());
+    trials.extend(demo::trials());
     trials.extend(tidy::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

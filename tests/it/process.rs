@@ -33,8 +33,13 @@ impl Server {
 
     /// The same with further arguments.
     pub fn start_with(data: &Path, arguments: &[&str]) -> Outcome<Self> {
+        Self::start_command(&[&["serve"], arguments].concat(), data)
+    }
+
+    /// The same with a command that ends up serving, and its arguments.
+    pub fn start_command(command_line: &[&str], data: &Path) -> Outcome<Self> {
         let mut command = Command::new(binary());
-        command.arg("serve").arg("--data").arg(data).args(["--listen", "127.0.0.1:0"]).args(arguments);
+        command.args(command_line).arg("--data").arg(data).args(["--listen", "127.0.0.1:0"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let log = child.stderr.take().ok_or("no log")?;
