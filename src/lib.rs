@@ -51,7 +51,7 @@ mod text;
 mod values;
 
 pub use demo::{DEMO_QUERIES, Demo, DemoEvent, DemoObserver, DemoOptions, DemoQuery};
-pub use engine::{AdmissionOptions, Engine, EngineOptions, MaintenanceOptions};
+pub use engine::{AdmissionOptions, BackgroundMaintenance, Engine, EngineOptions, MaintenanceOptions};
 pub use error::{Error, Result, SqlState};
 pub use load::{LoadEvent, LoadFormat, LoadObserver, LoadOptions, Loaded, OnError};
 pub use session::{Canceller, CopyIn, CopyOut, Execution, Notice, Prepared, Rows, Session, TransactionStatus};

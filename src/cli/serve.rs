@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use audiencedb::server::{self, Plaintext, ServerOptions, Tls};
-use audiencedb::{Engine, Error, Result, SqlState, monitor};
+use audiencedb::{Engine, Error, MaintenanceOptions, Result, SqlState, monitor};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -27,6 +27,9 @@ pub(crate) struct Serve {
     /// Where to answer /metrics, /healthz and /readyz over HTTP [default: nowhere].
     #[arg(long, value_name = "ADDR")]
     http: Option<SocketAddr>,
+    /// Do not merge small files and clean up in the background; CALL audience.maintain() still does.
+    #[arg(long)]
+    no_maintenance: bool,
     /// Print the commented reference of all settings instead.
     #[arg(long)]
     print_config: bool,
@@ -59,13 +62,15 @@ impl Serve {
             config.http.listen = Some(listen);
         }
         super::log::install(&config.log.level, config.log.format)?;
-        serve(&config, prepare, greet).await
+        let maintenance = MaintenanceOptions { background: !self.no_maintenance, ..MaintenanceOptions::default() };
+        serve(&config, maintenance, prepare, greet).await
     }
 }
 
 /// Prepares the warehouse that `config` names and serves it until SIGINT or SIGTERM.
 async fn serve<T>(
     config: &Config,
+    maintenance: MaintenanceOptions,
     prepare: impl AsyncFnOnce(&Arc<Engine>) -> Result<T>,
     greet: impl FnOnce(T, SocketAddr),
 ) -> Result<()> {
@@ -116,7 +121,9 @@ async fn serve<T>(
         }
         stopping.cancel();
     };
+    let maintenance = engine.maintain_in_background(maintenance);
     let served = run(config, &engine, options, listener, |address| greet(prepared, address), stop).await;
+    drop(maintenance);
     beside.shutdown().await;
     let closed = engine.close().await;
     tracing::info!("stopped");

@@ -6,12 +6,14 @@ pub(crate) mod activity;
 mod admission;
 mod array_length;
 mod compute;
+mod group;
 mod interrupt;
 mod maintenance;
 mod memory;
 mod names;
 mod operators;
 mod planner;
+mod records;
 mod reg;
 mod relations;
 mod rewrite;
@@ -56,8 +58,8 @@ use self::admission::Admission;
 pub use self::admission::AdmissionOptions;
 use self::compute::Compute;
 pub(crate) use self::interrupt::interruptible;
-pub use self::maintenance::MaintenanceOptions;
 pub(crate) use self::maintenance::Trigger;
+pub use self::maintenance::{BackgroundMaintenance, MaintenanceOptions};
 use self::memory::StatementPool;
 pub(crate) use self::planner::{Plan, Planner, SessionTables, named, parameters, same_columns};
 pub(crate) use self::relations::Relations;
@@ -136,6 +138,8 @@ pub struct Engine {
     activity: Arc<Activity>,
     /// One lock for each keyed table that somebody has put rows into.
     table_locks: Mutex<HashMap<ObjectId, Arc<tokio::sync::Mutex<()>>>>,
+    /// Small inserts that are committed together.
+    groups: group::Groups,
     /// Removed with the engine.
     _spill: SpillFolder,
 }
@@ -213,6 +217,7 @@ impl Engine {
             next_session: AtomicI32::new(1),
             activity,
             table_locks: Mutex::default(),
+            groups: group::Groups::default(),
             _spill: spill,
         }))
     }

@@ -16,8 +16,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use catalog::Transaction;
-use catalog::objects::ObjectId;
+use catalog::objects::{ObjectId, TableDef};
 use catalog::transaction::Savepoint;
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::SessionConfig;
@@ -115,6 +116,8 @@ pub struct Session {
     work: Option<Transaction>,
     /// Locks on keyed tables that the open transaction has put rows into.
     locks: HashMap<ObjectId, OwnedMutexGuard<()>>,
+    /// Rows of the running statement that are to be committed with those of others.
+    grouped: Option<(Arc<TableDef>, RecordBatch)>,
     /// Savepoints of the open block, oldest first.
     savepoints: Vec<(String, Savepoint, Saved)>,
     /// Prepared statements, of SQL and of the client's protocol.
@@ -166,6 +169,7 @@ impl Session {
             failed,
             work: None,
             locks: HashMap::new(),
+            grouped: None,
             savepoints: Vec::new(),
             statements,
             portals_closed: false,
@@ -260,6 +264,7 @@ impl Session {
             return Ok(execution);
         }
         let running = self.canceller.begin(self.settings.statement_timeout());
+        self.grouped = None;
         let outcome = match self.begin_work().await {
             Ok(_) => running.race(statement::run(self, prepared, params, running.clone())).await,
             Err(e) => Err(e),
@@ -268,6 +273,13 @@ impl Session {
         if matches!(outcome, Ok(Execution::CopyIn(_))) {
             return outcome;
         }
+        let outcome = match outcome {
+            Ok(execution) if self.block == Block::None && self.grouped.is_some() => {
+                self.work = None;
+                self.commit_grouped(&running).await.map(|()| execution)
+            }
+            other => other,
+        };
         self.settle(outcome).await
     }
 
@@ -304,6 +316,22 @@ impl Session {
             work.rollback().await;
             self.locks.clear();
         }
+    }
+
+    /// Commits the statement's rows together with those of others. Cancelled in time it takes them back.
+    async fn commit_grouped(&mut self, running: &Running) -> Result<()> {
+        let Some((def, rows)) = self.grouped.take() else { return Ok(()) };
+        let mut ticket = self.engine.join_group(def, rows);
+        match running.race(ticket.outcome()).await {
+            // Too late: what has begun to be committed is told as it ends.
+            Err(e) if e.sqlstate == SqlState::QUERY_CANCELED && !ticket.withdraw() => ticket.outcome().await,
+            outcome => outcome,
+        }
+    }
+
+    /// Leaves rows to be committed with those of others when the statement ends.
+    pub(crate) fn group_rows(&mut self, def: Arc<TableDef>, rows: RecordBatch) {
+        self.grouped = Some((def, rows));
     }
 
     /// Parses and runs a string of statements, handing each result to `each` before the next begins; several

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use catalog::objects::{Relation, TableDef};
+use catalog::objects::{Privileges, Relation, TableDef};
 use catalog::store::{Location, Upload};
 use catalog::types::PgType;
 use datafusion::arrow::array::RecordBatch;
@@ -78,6 +78,9 @@ async fn from(
     }
     let existing: Vec<&str> = def.columns.iter().map(|column| column.name.as_str()).collect();
     let filled = columns_named(named, &existing, &def.name)?;
+    let relation = Relation::Table(Arc::clone(&def));
+    let names = filled.iter().map(|index| existing[*index]);
+    session.rights()?.check_relation(&relation, Privileges::INSERT, names)?;
     let planner = session.planner()?;
     let zone = Formatting::from_settings(|name| session.setting(name))?.zone();
     let mut columns = Vec::with_capacity(filled.len());
@@ -147,7 +150,10 @@ fn only_files() -> Error {
 /// The table that rows are copied into.
 fn target(session: &mut Session, name: &QualifiedName) -> Result<Arc<TableDef>> {
     match table::find(session, name)? {
-        Relation::Table(def) => Ok(def),
+        Relation::Table(def) => {
+            table::writable(&def)?;
+            Ok(def)
+        }
         Relation::View(view) => {
             Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("cannot copy to view \"{}\"", view.name)))
         }

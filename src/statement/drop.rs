@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use catalog::objects::{Change, ObjectId, Objects, Relation};
+use catalog::objects::{Change, ObjectId, Objects, Relation, SYSTEM_SCHEMA};
 
-use super::QualifiedName;
 use super::ast::ObjectKind;
-use super::table::find_if_exists;
+use super::table::{self, find_if_exists};
 use crate::engine::suggest;
 use crate::error::{Error, Result, SqlState};
 use crate::session::{Execution, Session};
 
 /// Schemas that every warehouse has.
-const BUILT_IN: [&str; 2] = ["public", "segments"];
+const BUILT_IN: [&str; 3] = ["public", "segments", SYSTEM_SCHEMA];
 
 /// Runs DROP.
 pub(super) fn run(
@@ -191,7 +190,12 @@ fn relation(session: &mut Session, object: ObjectKind, name: &QualifiedName) -> 
             Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a view", name.name))
                 .with_hint("Use DROP TABLE to remove a table."))
         }
-        _ => Ok(found.map(Target::Relation)),
+        _ => {
+            if let Some(Relation::Table(def)) = &found {
+                table::writable(def)?;
+            }
+            Ok(found.map(Target::Relation))
+        }
     }
 }
 

@@ -76,7 +76,7 @@ pub(super) async fn run(session: &mut Session, values: &[ScalarValue]) -> Result
         total = total.and(done);
     }
     if one.is_none() {
-        total = total.and(engine.maintain_warehouse(&options, Trigger::Call).await?);
+        total = total.and(engine.maintain_warehouse(&options).await?);
     }
     let counts = [
         tables.len() as u64,

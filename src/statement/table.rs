@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catalog::Transaction;
-use catalog::objects::{Change, ColumnDef, Privileges, Relation, TableDef};
+use catalog::objects::{Change, ColumnDef, Privileges, Relation, SYSTEM_SCHEMA, TableDef};
 use catalog::table::{Layout, Progress, Written};
 use catalog::types::PgType;
 use chrono::Utc;
@@ -239,13 +239,27 @@ pub(crate) fn creation_schema(session: &mut Session, name: &QualifiedName) -> Re
     Ok(schema)
 }
 
-/// [`creation_schema`] before it is checked.
+/// [`creation_schema`] before its privileges are checked; never the engine's own.
 fn schema_for(session: &mut Session, name: &QualifiedName) -> Result<String> {
-    match &name.schema {
+    let schema = match &name.schema {
         Some(schema) if session.work()?.objects().schema(schema).is_some() => Ok(schema.clone()),
         Some(schema) => Err(no_schema(session, schema)?),
         None => session.creation_schema(),
+    }?;
+    if schema == SYSTEM_SCHEMA {
+        return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, format!("permission denied for schema {schema}")));
     }
+    Ok(schema)
+}
+
+/// Refuses to let users change a table of the engine's own.
+pub(crate) fn writable(def: &TableDef) -> Result<()> {
+    if def.schema == SYSTEM_SCHEMA {
+        let message = format!("permission denied for table {}", def.name);
+        return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message)
+            .with_hint("schema audience holds what the engine keeps of what it did"));
+    }
+    Ok(())
 }
 
 /// The table or view of that name, by the search path if it has no schema.
@@ -342,6 +356,7 @@ pub(super) async fn write_rows(
     physical: Arc<dyn ExecutionPlan>,
     progress: Option<Progress>,
 ) -> Result<Checked> {
+    writable(def)?;
     let warehouse = engine.warehouse();
     let written = engine.write(def, physical, planner.state().task_ctx(), progress).await?;
     if def.primary_key.is_empty() || written.rows == 0 {
@@ -392,19 +407,24 @@ async fn refuse(planner: &Planner, def: &TableDef, duplicates: &LogicalPlan) -> 
     let physical = planner.physical(duplicates).await?;
     let batches = collect(physical, planner.state().task_ctx()).await?;
     let Some(batch) = batches.iter().find(|b| b.num_rows() > 0) else { return Ok(()) };
+    Err(duplicate_key(def, batch, 0)?)
+}
+
+/// 23505 for the key in one row of `keys`.
+pub(crate) fn duplicate_key(def: &TableDef, keys: &RecordBatch, row: usize) -> Result<Error> {
     let message = format!("duplicate key value violates unique constraint \"{}_pkey\"", def.name);
-    Err(Error::new(SqlState::UNIQUE_VIOLATION, message).with_detail(format!(
+    Ok(Error::new(SqlState::UNIQUE_VIOLATION, message).with_detail(format!(
         "Key ({})=({}) already exists.",
         def.primary_key.join(", "),
-        key_text(batch)?
+        key_text(keys, row)?
     )))
 }
 
-fn key_text(batch: &RecordBatch) -> Result<String> {
+fn key_text(batch: &RecordBatch, row: usize) -> Result<String> {
     let text = |array: &ArrayRef| -> Result<String> {
-        let text = datafusion::arrow::util::display::array_value_to_string(array, 0)
+        let text = datafusion::arrow::util::display::array_value_to_string(array, row)
             .map_err(datafusion::error::DataFusionError::from)?;
-        Ok(if array.is_null(0) { "null".to_owned() } else { text })
+        Ok(if array.is_null(row) { "null".to_owned() } else { text })
     };
     Ok(batch.columns().iter().map(text).collect::<Result<Vec<_>>>()?.join(", "))
 }

@@ -16,6 +16,7 @@ mod copy;
 mod demo;
 mod durability;
 mod hints;
+mod inserts;
 mod lease;
 mod load;
 mod maintenance;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
     trials.extend(operation::trials());
     trials.extend(shutdown::trials());
     trials.extend(durability::trials());
+    trials.extend(inserts::trials());
     trials.extend(lease::trials());
     trials.extend(maintenance::trials());
     trials.extend(reference::trials());
