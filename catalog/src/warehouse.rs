@@ -205,11 +205,6 @@ impl Warehouse {
         self.ready(&mut *self.commit.lock().await).await
     }
 
-    /// Whether this process has the lease, as far as it knows.
-    pub fn is_writing(&self) -> bool {
-        self.writing.load(Ordering::Acquire)
-    }
-
     /// Gives the lease back. Commits after this take it again.
     pub async fn stop_writing(&self) -> Result<()> {
         let mut committer = self.commit.lock().await;
