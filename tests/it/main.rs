@@ -25,6 +25,7 @@ mod process;
 mod raw;
 mod reference;
 mod sessions;
+mod roles;
 mod shutdown;
 mod slt;
 mod tidy;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
     trials.extend(lease::trials());
     trials.extend(maintenance::trials());
     trials.extend(reference::trials());
+    trials.extend(roles::trials());
     trials.extend(load::trials());
     trials.extend(tidy::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
