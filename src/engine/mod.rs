@@ -366,7 +366,8 @@ impl Engine {
         }
         state.mark_start_execution();
         let functions = Arc::clone(self.functions.get_or_init(|| Arc::new(EngineFunctions::of(&state))));
-        let catalog = Arc::new(PgCatalog { view, search_path: search_path.clone(), functions });
+        let (search, asks) = (search_path.clone(), rights.clone());
+        let catalog = Arc::new(PgCatalog { view, search_path: search, functions, rights: asks });
         Planner::new(state, relations, catalog, session, search_path, rights)
     }
 

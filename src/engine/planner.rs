@@ -129,6 +129,9 @@ impl Planner {
             let mut below = Vec::new();
             let system_columns = spelling::names_system_columns(query);
             for reference in references {
+                if reference.schema().is_none_or(|schema| schema == PG_CATALOG) {
+                    rights.check_catalog(reference.table())?;
+                }
                 match self.resolve(&reference, search_path, depth, system_columns, &mut below).await? {
                     Some((id, source)) => {
                         names.tables.insert(reference, source);
@@ -163,11 +166,10 @@ impl Planner {
         if error.sqlstate != SqlState::UNDEFINED_TABLE {
             return error;
         }
-        let objects = self.relations.view().objects();
         let hint = missing
             .iter()
             .filter(|name| error.message.contains(name.table()))
-            .find_map(|name| super::suggest::relation(objects, name.schema(), name.table(), search_path));
+            .find_map(|name| super::suggest::relation(&self.rights, name.schema(), name.table(), search_path));
         match hint {
             Some(hint) => error.with_hint(hint),
             None => error,

@@ -8,7 +8,6 @@ use catalog::objects::{AccessDef, AclItem, Definition, ObjectId, Objects, Privil
 
 use super::membership::{has_rights_of, is_superuser, rights_of};
 use crate::error::{Error, Result, SqlState};
-use crate::session::settings::quote_identifier;
 
 /// What a role holds of an object.
 #[derive(Debug, Clone, Copy, Default)]
@@ -265,16 +264,6 @@ pub(crate) fn with_owner(items: &[AclItem], old: ObjectId, new: ObjectId) -> Vec
         }
     }
     changed
-}
-
-/// A list as PostgreSQL prints `aclitem[]`'s members: `ana=r*w/postgres`, nothing before `=` for everyone.
-pub(crate) fn item_text(objects: &Objects, item: &AclItem) -> String {
-    let name = |id: ObjectId| match objects.role_by_id(id) {
-        Some(role) => quote_identifier(&role.name),
-        None => id.to_string(),
-    };
-    let grantee = if item.grantee == PUBLIC { String::new() } else { name(item.grantee) };
-    format!("{grantee}={}/{}", item.privileges.letters(item.grantable), name(item.grantor))
 }
 
 #[cfg(test)]

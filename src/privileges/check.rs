@@ -13,6 +13,9 @@ use crate::error::{Error, Result, SqlState};
 /// Schemas that everyone may look into; they hold nothing that could be granted.
 const SYSTEM_SCHEMAS: [&str; 2] = ["pg_catalog", "information_schema"];
 
+/// Catalogs with passwords in them.
+const SECRET_CATALOGS: [&str; 2] = ["pg_authid", "pg_shadow"];
+
 /// What one role may do in one catalog: the questions that statements ask before they act.
 #[derive(Debug, Clone)]
 pub(crate) struct Rights {
@@ -105,6 +108,14 @@ impl Rights {
         }
     }
 
+    /// That a relation of `pg_catalog` may be read: all but those with passwords in them.
+    pub(crate) fn check_catalog(&self, name: &str) -> Result<()> {
+        if !SECRET_CATALOGS.contains(&name) || self.is_superuser() {
+            return Ok(());
+        }
+        Err(denied(if name == "pg_shadow" { "view" } else { "table" }, name))
+    }
+
     /// That a privilege on the database is held.
     pub(crate) fn check_database(&self, privilege: Privileges) -> Result<()> {
         if held(&self.objects, self.role, DATABASE).privileges.contains(privilege) {
@@ -124,6 +135,14 @@ impl Rights {
     /// That the role owns a relation.
     pub(crate) fn check_relation_owner(&self, relation: &Relation) -> Result<()> {
         self.check_owner(relation.id(), relation.kind(), relation.name())
+    }
+
+    /// Whether a table or view concerns the role at all: it has its owner's rights, or some privilege on it.
+    pub(crate) fn sees(&self, id: ObjectId) -> bool {
+        let on_column = |name: &String| !held_on_column(&self.objects, self.role, id, name).privileges.is_empty();
+        self.has_rights_of(self.objects.owner(id))
+            || !held(&self.objects, self.role, id).privileges.is_empty()
+            || self.objects.access(id).columns.keys().any(on_column)
     }
 
     /// Of the schemas of a search path, those in which names are looked up.

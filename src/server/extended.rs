@@ -224,7 +224,7 @@ pub(super) async fn execute(connection: &mut Connection, name: String, max_rows:
 
 async fn advance(connection: &mut Connection, name: &str, portal: &mut Portal, limit: Option<u64>) -> Result<(), Stop> {
     if let Some(plan) = &portal.statement.plan {
-        connection.statements.begins(&plan.statement.text);
+        connection.statements.begins(plan.statement.public_text());
     }
     let Connection { wire, session, store, .. } = &mut *connection;
     let mut cursor = match mem::replace(&mut portal.state, State::Done) {

@@ -44,7 +44,7 @@ async fn run_all(connection: &mut Connection, statements: Vec<Statement>) -> Res
 
 async fn run(connection: &mut Connection, statement: Statement) -> Result<(), Stop> {
     let was_open = connection.in_transaction();
-    connection.statements.begins(&statement.text);
+    connection.statements.begins(statement.public_text());
     let Connection { wire, session, store, .. } = &mut *connection;
     let prepared = wire.while_connected(session.prepare(statement, &[])).await??;
     if !prepared.params.is_empty() {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use catalog::objects::access::DATABASE;
 use catalog::objects::role::{POSTGRES, READ_SERVER_FILES, WRITE_SERVER_FILES};
 use catalog::objects::{ObjectId, Objects, Privileges, RoleDef};
+use parking_lot::RwLock;
 
 use super::Session;
-use super::settings::{Scope, Settings};
+use super::settings::{Scope, Settings, Values};
 use crate::error::{Error, Result, SqlState};
 use crate::privileges::acl::held;
 use crate::privileges::{Rights, is_member_of};
@@ -58,6 +59,41 @@ impl Login {
     /// The user that the session speaks for.
     fn session(&self, settings: &Settings, objects: &Objects) -> ObjectId {
         self.resolve(objects, &settings.user())
+    }
+}
+
+/// Who asks, as functions and catalogs know it while a statement runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Asker {
+    login: Login,
+    settings: Arc<RwLock<Values>>,
+    /// The catalog as the newest statement sees it.
+    objects: Arc<RwLock<Arc<Objects>>>,
+}
+
+impl Asker {
+    pub(super) fn new(login: Login, settings: Arc<RwLock<Values>>, objects: Arc<Objects>) -> Self {
+        Self { login, settings, objects: Arc::new(RwLock::new(objects)) }
+    }
+
+    /// Who has this name, in a catalog of a new warehouse.
+    #[cfg(test)]
+    pub(super) fn of(name: &str, settings: &Settings) -> Self {
+        let login = Login { name: name.to_owned(), id: NOBODY, superuser: false };
+        Self::new(login, settings.shared(), Arc::default())
+    }
+
+    /// That a statement sees this catalog.
+    pub(super) fn sees(&self, objects: &Arc<Objects>) {
+        *self.objects.write() = Arc::clone(objects);
+    }
+
+    /// The rights that count.
+    pub(crate) fn rights(&self) -> Rights {
+        let objects = Arc::clone(&self.objects.read());
+        let settings = self.settings.read();
+        let role = self.login.resolve(&objects, settings.role().unwrap_or_else(|| settings.user()));
+        Rights::new(objects, role)
     }
 }
 

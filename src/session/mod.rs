@@ -28,6 +28,7 @@ use tokio::sync::OwnedMutexGuard;
 
 pub(crate) use self::copy::QUEUE;
 pub use self::copy::{CopyIn, CopyOut};
+pub(crate) use self::identity::Asker;
 use self::identity::Login;
 pub use self::notices::Notice;
 use self::notices::Notices;
@@ -106,6 +107,7 @@ enum Block {
 pub struct Session {
     engine: Arc<Engine>,
     login: Login,
+    asker: Asker,
     pid: i32,
     settings: Settings,
     functions: Vec<Arc<ScalarUDF>>,
@@ -147,22 +149,26 @@ impl Session {
         let (canceller, notices) = (Canceller::default(), Notices::default());
         let (failed, path, statements) = (Arc::default(), Arc::default(), Statements::default());
         let activity = Arc::clone(engine.activity());
+        let asker =
+            Asker::new(login.clone(), settings.shared(), Arc::new(engine.warehouse().newest().objects.clone()));
         let facts = functions::SessionFacts {
             database: crate::engine::DATABASE.to_owned(),
             pid,
             settings: settings.shared(),
             path: Arc::clone(&path),
             activity: Arc::clone(&activity),
+            asker: asker.clone(),
             notices: notices.clone(),
             started: engine.started(),
         };
         let place = activity.enter(pid, user, settings.shared(), canceller.clone(), Arc::clone(&failed));
         let views =
-            Views { user: user.to_owned(), settings: settings.shared(), statements: statements.clone(), activity };
+            Views { asker: asker.clone(), settings: settings.shared(), statements: statements.clone(), activity };
         Ok(Self {
             functions: functions::all(facts),
             engine,
             login,
+            asker,
             pid,
             settings,
             block: Block::None,
@@ -661,6 +667,7 @@ impl Session {
         }
         let search_path = self.search_path()?;
         let rights = self.rights()?;
+        self.asker.sees(rights.objects());
         let exists = |schema: &String| {
             view.objects().schema(schema).is_some() || ["pg_catalog", "information_schema"].contains(&schema.as_str())
         };

@@ -79,8 +79,7 @@ async fn from(
     let existing: Vec<&str> = def.columns.iter().map(|column| column.name.as_str()).collect();
     let filled = columns_named(named, &existing, &def.name)?;
     let relation = Relation::Table(Arc::clone(&def));
-    let names = filled.iter().map(|index| existing[*index]);
-    session.rights()?.check_relation(&relation, Privileges::INSERT, names)?;
+    session.rights()?.check_relation(&relation, Privileges::INSERT, filled.iter().map(|&index| existing[index]))?;
     let planner = session.planner()?;
     let zone = Formatting::from_settings(|name| session.setting(name))?.zone();
     let mut columns = Vec::with_capacity(filled.len());
@@ -299,6 +298,8 @@ async fn to(session: &mut Session, copy: &Copy, running: Running) -> Result<Exec
             };
             let existing: Vec<&str> = def.columns.iter().map(|column| column.name.as_str()).collect();
             let chosen = columns_named(columns, &existing, &def.name)?;
+            let read = chosen.iter().map(|&index| existing[index]);
+            session.rights()?.check_relation(&Relation::Table(Arc::clone(&def)), Privileges::SELECT, read)?;
             let source = provider_as_source(planner.relations().table(def.id).await?);
             let scan = LogicalPlanBuilder::scan(def.name.as_str(), source, None)?;
             let all = scan.schema().columns();

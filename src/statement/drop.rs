@@ -39,11 +39,11 @@ pub(super) fn run(
                     ObjectKind::Table | ObjectKind::View => SqlState::UNDEFINED_TABLE,
                 };
                 let error = Error::new(sqlstate, format!("{} \"{name}\" does not exist", kind(object)));
-                let objects = Arc::clone(session.work()?.objects());
+                let rights = session.rights()?;
                 let path = session.search_path()?;
                 let hint = match object {
-                    ObjectKind::Schema => suggest::schema(&objects, &name.name),
-                    _ => suggest::relation(&objects, name.schema.as_deref(), &name.name, &path),
+                    ObjectKind::Schema => suggest::schema(&rights, &name.name),
+                    _ => suggest::relation(&rights, name.schema.as_deref(), &name.name, &path),
                 };
                 return Err(match hint {
                     Some(hint) => error.with_hint(hint),

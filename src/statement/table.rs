@@ -275,7 +275,7 @@ pub(super) fn find(session: &mut Session, name: &QualifiedName) -> Result<Relati
         None => session.search_path()?,
     };
     let error = Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{name}\" does not exist"));
-    Err(match suggest::relation(session.work()?.objects(), name.schema.as_deref(), &name.name, &path) {
+    Err(match suggest::relation(&session.rights()?, name.schema.as_deref(), &name.name, &path) {
         Some(hint) => error.with_hint(hint),
         None => error,
     })
@@ -284,7 +284,7 @@ pub(super) fn find(session: &mut Session, name: &QualifiedName) -> Result<Relati
 /// The error for a schema that does not exist.
 pub(super) fn no_schema(session: &mut Session, name: &str) -> Result<Error> {
     let error = Error::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{name}\" does not exist"));
-    Ok(match suggest::schema(session.work()?.objects(), name) {
+    Ok(match suggest::schema(&session.rights()?, name) {
         Some(hint) => error.with_hint(hint),
         None => error,
     })

@@ -27,6 +27,7 @@ mod process;
 mod raw;
 mod reference;
 mod sessions;
+mod roles;
 mod shutdown;
 mod slt;
 mod tidy;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
     trials.extend(lease::trials());
     trials.extend(maintenance::trials());
     trials.extend(reference::trials());
+    trials.extend(roles::trials());
     trials.extend(load::trials());
     trials.extend(demo::trials());
     trials.extend(tidy::trials());

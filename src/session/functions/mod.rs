@@ -38,6 +38,7 @@ use datafusion::logical_expr::ScalarUDF;
 use parking_lot::RwLock;
 
 use self::session_function::SessionFunction;
+use super::Asker;
 use super::notices::Notices;
 use super::settings::Values;
 use crate::engine::activity::Activity;
@@ -55,6 +56,8 @@ pub(crate) struct SessionFacts {
     pub(crate) path: Arc<RwLock<Vec<String>>>,
     /// The live sessions.
     pub(crate) activity: Arc<Activity>,
+    /// Who asks.
+    pub(crate) asker: Asker,
     /// What the user is told besides results.
     pub(crate) notices: Notices,
     /// When the server started.
@@ -107,14 +110,12 @@ mod tests {
 
     fn facts(settings: &Settings) -> SessionFacts {
         SessionFacts {
-            user: "ana".to_owned(),
-    fn context(settings: &Settings) -> SessionContext {
-        let facts = SessionFacts {
             database: "audience".to_owned(),
             pid: 7,
             settings: settings.shared(),
             path: Arc::new(RwLock::new(vec!["segments".to_owned(), "public".to_owned()])),
             activity: Arc::default(),
+            asker: Asker::of("ana", settings),
             notices: Notices::default(),
             started: DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
         }
@@ -138,10 +139,8 @@ mod tests {
 
     #[test]
     fn names_are_unique() {
-        let settings = Settings::new("ana");
-        let facts = facts(&settings);
         let settings = Settings::new("ana", false);
-        let facts = SessionFacts { database: String::new(), pid: 1, settings: settings.shared(), started: Utc::now() };
+        let facts = facts(&settings);
         let mut seen = HashSet::new();
         for function in all(facts) {
             assert!(seen.insert(function.name().to_owned()), "{}", function.name());
@@ -153,10 +152,7 @@ mod tests {
 
     #[tokio::test]
     async fn functions_tell_the_facts() {
-        let context = context(&Settings::new("ana"));
-        let mut settings = Settings::new("ana", false);
-        settings.set("search_path", Some("segments, public"), Scope::Session).unwrap();
-        let context = context(&settings);
+        let context = context(&Settings::new("ana", false));
         for (expression, expected) in [
             ("current_user", "ana"),
             ("session_user", "ana"),
