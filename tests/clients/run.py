@@ -54,6 +54,7 @@ def main():
         tally.run("SQLAlchemy and pandas", program, sys.executable, HERE / "with_pandas.py", str(server.port))
         tally.run("pgjdbc", program, "java", "-cp", JDBC, HERE / "WithJdbc.java", str(server.port))
         tally.run("graceful stop", server.stop)
+    tally.run("TLS and passwords", program, sys.executable, HERE / "with_tls.py")
     tally.end()
 
 
