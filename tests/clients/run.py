@@ -56,6 +56,7 @@ def main():
         tally.run("pgjdbc's metadata", program, "java", "-cp", JDBC, HERE / "WithMetadata.java", str(server.port))
         tally.run("pgjdbc", program, "java", "-cp", JDBC, HERE / "WithJdbc.java", str(server.port))
         tally.run("graceful stop", server.stop)
+    tally.run("TLS and passwords", program, sys.executable, HERE / "with_tls.py")
     tally.end()
 
 
