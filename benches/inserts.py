@@ -94,13 +94,14 @@ def main():
                 after = DeltaTable(str(table))
                 if after.to_pyarrow_dataset().count_rows() != rows:
                     sys.exit("deltalake reads another number of rows")
-                found = duckdb.sql(f"SELECT count(*) FROM read_parquet({after.file_uris()!r})").fetchone()[0]
+                found = duckdb.sql(f"SELECT count(*) FROM read_parquet({after.file_uris()!r})").fetchall()[0][0]
                 if found != rows:
                     sys.exit("duckdb reads another number of rows")
                 print(f"             {len(before):,} files before maintenance, {len(after.file_uris()):,} after, in {took:.1f} s")
-        with postgres.connect("postgres") as setup:
+        address = f"host=127.0.0.1 port={postgres.port} user=postgres"
+        with psycopg.connect(f"{address} dbname=postgres", autocommit=True) as setup:
             setup.execute("CREATE DATABASE audience TEMPLATE template0")
-        with psycopg.connect(f"host=127.0.0.1 port={postgres.port} user=postgres dbname=audience", autocommit=True) as theirs:
+        with psycopg.connect(f"{address} dbname=audience", autocommit=True) as theirs:
             theirs.execute(f"CREATE TABLE events {COLUMNS}")
             rate = insert(pgbench, postgres.port, rows, given.clients, given.protocol, script)
             count(theirs, rows)
