@@ -183,6 +183,16 @@ impl Warehouse {
         Ok(Arc::clone(&self.newest.read()))
     }
 
+    /// The last entry of the log that this process has seen; asks nobody.
+    pub fn known_position(&self) -> u64 {
+        self.newest.read().position
+    }
+
+    /// Whether this process holds the lease; asks nobody.
+    pub fn is_writing(&self) -> bool {
+        self.writing.load(Ordering::Acquire)
+    }
+
     /// Takes the lease, so that this process may commit. Probes the store for conditional puts first.
     ///
     /// # Errors
@@ -193,11 +203,6 @@ impl Warehouse {
             return Ok(());
         }
         self.ready(&mut *self.commit.lock().await).await
-    }
-
-    /// Whether this process has the lease, as far as it knows.
-    pub fn is_writing(&self) -> bool {
-        self.writing.load(Ordering::Acquire)
     }
 
     /// Gives the lease back. Commits after this take it again.
@@ -328,6 +333,12 @@ impl Warehouse {
         let state = Arc::new(TableState { version: loaded.version, files: Arc::new(loaded.files), ..empty });
         self.remember(id, Arc::clone(&state));
         Ok(state)
+    }
+
+    /// Whether a table's files as of `snapshot` are in memory.
+    pub(crate) fn is_at_hand(&self, snapshot: &Snapshot, id: ObjectId) -> bool {
+        let version = snapshot.objects.table_version(id);
+        self.tables.lock().get(&id).is_some_and(|versions| versions.contains_key(&version))
     }
 
     fn remember(&self, id: ObjectId, state: Arc<TableState>) {

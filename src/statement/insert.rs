@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use catalog::objects::{ColumnDef, Relation, TableDef};
+use catalog::objects::{ColumnDef, Privileges, Relation, TableDef};
 use catalog::types::PgType;
 use datafusion::arrow::array::{Array, RecordBatch};
 use datafusion::arrow::compute::{cast as arrow_cast, concat};
@@ -19,8 +19,8 @@ use datafusion::sql::sqlparser::parser::Parser;
 use futures::TryStreamExt;
 
 use super::{QualifiedName, query, table};
-use crate::engine::{Planner, assignment, cast, parameters as plan_parameters};
-use crate::error::{Error, Result, SqlState};
+use crate::engine::{Plan, Planner, assignment, cast, parameters as plan_parameters};
+use crate::error::{Error, Result, SqlState, nearest};
 use crate::session::{Execution, Prepared, Session};
 
 /// INSERTs of more rows, or of more bytes, have a commit of their own.
@@ -37,7 +37,7 @@ pub(super) async fn parameters(
     let planner = session.planner()?;
     let declared = declared_by_columns(&def, insert, declared)?;
     let Some(plan) = source(&planner, &def, insert, &declared).await? else { return Ok(Vec::new()) };
-    plan_parameters(&plan, &declared)
+    plan_parameters(&plan.logical, &declared)
 }
 
 /// Runs it.
@@ -157,8 +157,15 @@ pub(super) async fn plan(
 ) -> Result<LogicalPlan> {
     let zone: Arc<str> = session.settings().time_zone().into();
     let targets = targets(def, insert)?;
-    let rows = match source(planner, def, insert, known).await? {
-        Some(plan) => query::bind(plan, params)?,
+    let source = source(planner, def, insert, known).await?;
+    let given_for = source.as_ref().map_or(0, |plan| plan.columns.fields().len());
+    let columns = targets.iter().take(given_for).map(|&target| def.columns[target].name.as_str());
+    session.rights()?.check_relation(&Relation::Table(Arc::new(def.clone())), Privileges::INSERT, columns)?;
+    let rows = match source {
+        Some(plan) => {
+            plan.check()?;
+            query::bind(plan.logical, params)?
+        }
         None => LogicalPlanBuilder::empty(true).build()?,
     };
     let given = rows.schema().columns();
@@ -193,7 +200,11 @@ fn targets(def: &TableDef, insert: &ast::Insert) -> Result<Vec<usize>> {
         let name = QualifiedName::try_from(name)?.name;
         let Some(index) = def.columns.iter().position(|c| c.name == name) else {
             let message = format!("column \"{name}\" of relation \"{}\" does not exist", def.name);
-            return Err(Error::new(SqlState::UNDEFINED_COLUMN, message));
+            let error = Error::new(SqlState::UNDEFINED_COLUMN, message);
+            return Err(match nearest(&name, def.columns.iter().map(|c| c.name.as_str())) {
+                Some(close) => error.with_hint(format!("perhaps you meant \"{close}\"")),
+                None => error,
+            });
         };
         if targets.contains(&index) {
             return Err(Error::new(SqlState::DUPLICATE_COLUMN, format!("column \"{name}\" specified more than once")));
@@ -203,13 +214,13 @@ fn targets(def: &TableDef, insert: &ast::Insert) -> Result<Vec<usize>> {
     Ok(targets)
 }
 
-/// The rows as planned, `None` for DEFAULT VALUES. The word DEFAULT in a row becomes its column's default.
+/// The rows as planned, not yet checked; `None` for DEFAULT VALUES. The word DEFAULT in a row becomes its column's default.
 async fn source(
     planner: &Planner,
     def: &TableDef,
     insert: &ast::Insert,
     declared: &[Option<FieldRef>],
-) -> Result<Option<LogicalPlan>> {
+) -> Result<Option<Plan>> {
     let Some(query) = &insert.source else { return Ok(None) };
     let mut query = query.as_ref().clone();
     if let SetExpr::Values(values) = query.body.as_mut() {
@@ -231,7 +242,7 @@ async fn source(
             }
         }
     }
-    Ok(Some(planner.query(&query, declared).await?.logical))
+    Ok(Some(planner.described(&query, declared).await?))
 }
 
 /// The type to which a string literal is cast for a column; `None` where it stays text until it is assigned, so that
