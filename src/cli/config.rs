@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use audiencedb::server::{LogStatement, Plaintext, ServerOptions, StatementLogOptions, Tls, TlsOptions, TlsVersion};
-use audiencedb::{AdmissionOptions, EngineOptions, Error, Result, SqlState};
+use audiencedb::{AdmissionOptions, EngineOptions, Error, MaintenanceOptions, Result, SqlState};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -37,6 +37,7 @@ pub(super) struct Config {
     pub(super) memory: Memory,
     pub(super) spill: Spill,
     admission: Admission,
+    pub(super) maintenance: Maintenance,
     tls: TlsSection,
     pub(super) log: Log,
     pub(super) http: Http,
@@ -64,6 +65,19 @@ pub(super) struct Spill {
 struct Admission {
     heavy_statements: usize,
     queue: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Maintenance {
+    pub(super) background: bool,
+    every: Time,
+    small_files: usize,
+    commits: u32,
+    clean_every: Time,
+    share: u8,
+    retain: Time,
+    retain_log: Time,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
@@ -112,6 +126,7 @@ impl Default for Config {
             memory: Memory::default(),
             spill: Spill::default(),
             admission: Admission::default(),
+            maintenance: Maintenance::default(),
             tls: TlsSection::default(),
             log: Log::default(),
             http: Http::default(),
@@ -130,6 +145,22 @@ impl Default for Memory {
 impl Default for Spill {
     fn default() -> Self {
         Self { folder: None, limit: Size(EngineOptions::new("").spill_limit) }
+    }
+}
+
+impl Default for Maintenance {
+    fn default() -> Self {
+        let usual = MaintenanceOptions::default();
+        Self {
+            background: usual.background,
+            every: Time(usual.every),
+            small_files: usual.small_files,
+            commits: usual.commits,
+            clean_every: Time(usual.clean_every),
+            share: (usual.share * 100.0).round() as u8,
+            retain: Time(usual.retain),
+            retain_log: Time(usual.retain_log),
+        }
     }
 }
 
@@ -201,6 +232,13 @@ impl Config {
         if self.max_connections == 0 || self.superuser_reserved_connections >= self.max_connections {
             return Err(wrong("superuser_reserved_connections has to be less than max_connections"));
         }
+        if self.maintenance.every.0 < Duration::from_secs(1) || self.maintenance.clean_every.0 < Duration::from_secs(1)
+        {
+            return Err(wrong("maintenance.every and maintenance.clean_every have to be at least a second"));
+        }
+        if !(1..=100).contains(&self.maintenance.share) {
+            return Err(wrong("maintenance.share is a percentage from 1 to 100"));
+        }
         if let Some(name) = self.store.keys().find(|name| !STORE_PREFIXES.iter().any(|p| name.starts_with(p))) {
             return Err(wrong(format!("store.{name} does not begin with {}", STORE_PREFIXES.join(", "))));
         }
@@ -235,6 +273,16 @@ impl Config {
             some => some,
         };
         options.admission = AdmissionOptions { heavy_statements, queue: self.admission.queue };
+        options.maintenance = MaintenanceOptions {
+            background: self.maintenance.background,
+            every: self.maintenance.every.0,
+            small_files: self.maintenance.small_files,
+            commits: self.maintenance.commits,
+            clean_every: self.maintenance.clean_every.0,
+            share: f64::from(self.maintenance.share) / 100.0,
+            retain: self.maintenance.retain.0,
+            retain_log: self.maintenance.retain_log.0,
+        };
         options.store = self.store.clone().into_iter().collect();
         options
     }
@@ -307,6 +355,12 @@ fn set(table: &mut Table, known: &[(Option<String>, String)], name: &str, key: &
                 .trim()
                 .parse()
                 .map_err(|_| wrong(format!("the environment variable {name} is not a number: \"{value}\"")))?,
+        ),
+        Some(Value::Boolean(_)) => Value::Boolean(
+            value
+                .trim()
+                .parse()
+                .map_err(|_| wrong(format!("the environment variable {name} is not true or false: \"{value}\"")))?,
         ),
         _ => Value::String(value),
     };
