@@ -327,11 +327,13 @@ impl Session {
     async fn commit_grouped(&mut self, running: &Running) -> Result<()> {
         let Some((def, rows)) = self.grouped.take() else { return Ok(()) };
         let mut ticket = self.engine.join_group(def, rows);
-        match running.race(ticket.outcome()).await {
+        let outcome = match running.race(ticket.outcome()).await {
             // Too late: what has begun to be committed is told as it ends.
             Err(e) if e.sqlstate == SqlState::QUERY_CANCELED && !ticket.withdraw() => ticket.outcome().await,
             outcome => outcome,
-        }
+        };
+        self.count_commit(true, &outcome);
+        outcome
     }
 
     /// Leaves rows to be committed with those of others when the statement ends.
@@ -478,21 +480,23 @@ impl Session {
     }
 
     async fn commit_work(&self, work: Transaction) -> Result<()> {
-        let metrics = self.engine.metrics();
         let changes = !work.is_clean();
-        match work.commit().await.map_err(Error::from) {
-            Ok(()) => {
-                if changes {
-                    metrics.commits.inc();
-                }
-                Ok(())
+        let outcome = work.commit().await.map_err(Error::from);
+        self.count_commit(changes, &outcome);
+        outcome
+    }
+
+    /// Counts how a transaction ended; one that changed nothing is no commit.
+    fn count_commit(&self, changes: bool, outcome: &Result<()>) {
+        let metrics = self.engine.metrics();
+        match outcome {
+            Ok(()) if changes => {
+                metrics.commits.inc();
             }
-            Err(e) => {
-                if e.sqlstate == SqlState::SERIALIZATION_FAILURE {
-                    metrics.conflicts.inc();
-                }
-                Err(e)
+            Err(e) if e.sqlstate == SqlState::SERIALIZATION_FAILURE => {
+                metrics.conflicts.inc();
             }
+            _ => {}
         }
     }
 
