@@ -73,6 +73,7 @@ impl Cursor {
                 wire.push_row(self.columns, |output| encoder.row(row, output))?;
                 wire.flush_if_full().await?;
             }
+            wire.count_rows(now);
             sent += now as u64;
         }
     }
