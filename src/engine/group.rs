@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use catalog::Transaction;
+use catalog::objects::role::POSTGRES;
 use catalog::objects::{ObjectId, TableDef};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::concat_batches;
@@ -25,8 +26,10 @@ use datafusion::prelude::{Expr, SessionConfig};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
+use super::planner::NoSession;
 use super::{DATABASE, Engine, Planner};
 use crate::error::{Error, Result, SqlState};
+use crate::privileges::Rights;
 use crate::statement::table::duplicate_key;
 
 /// The most rows that a group takes; what is left is the next one's.
@@ -292,7 +295,8 @@ impl Engine {
 
     fn group_planner(self: &Arc<Self>, work: &Transaction) -> Planner {
         let config = SessionConfig::new().with_default_catalog_and_schema(DATABASE, "public").with_target_partitions(1);
-        self.planner(work.view(), config, &[], Vec::new(), "UTC".into())
+        let rights = Rights::new(Arc::clone(work.objects()), POSTGRES);
+        self.planner(work.view(), config, &[], Arc::new(NoSession), Vec::new(), "UTC".into(), rights)
     }
 }
 

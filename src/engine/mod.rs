@@ -74,9 +74,6 @@ use crate::pg_catalog::{EngineFunctions, PgCatalog};
 use crate::privileges::Rights;
 use crate::session::Session;
 
-/// The role that may do everything.
-pub(crate) const SUPERUSER: &str = "postgres";
-
 /// How the engine is set up. Nothing here is read from files or the environment: the caller decides.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {

@@ -40,6 +40,15 @@ pub(crate) trait SessionTables: Send + Sync {
     fn table(&self, name: &str, zone: &Arc<str>) -> datafusion::error::Result<Option<Arc<dyn TableProvider>>>;
 }
 
+/// A planner for work of the engine's own has no session to tell of.
+pub(super) struct NoSession;
+
+impl SessionTables for NoSession {
+    fn table(&self, _: &str, _: &Arc<str>) -> datafusion::error::Result<Option<Arc<dyn TableProvider>>> {
+        Ok(None)
+    }
+}
+
 /// Plans the queries of one statement against one view of the catalog.
 pub(crate) struct Planner {
     state: SessionState,

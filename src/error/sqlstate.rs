@@ -194,8 +194,6 @@ impl SqlState {
     pub const AMBIGUOUS_COLUMN: Self = Self("42702");
     /// What follows ESCAPE is more than one character.
     pub const INVALID_ESCAPE_SEQUENCE: Self = Self("22025");
-    /// A text that should be a name and is none.
-    pub const INVALID_NAME: Self = Self("42602");
     /// A function call that could mean several functions.
     pub const AMBIGUOUS_FUNCTION: Self = Self("42725");
     /// ORDER BY or GROUP BY names something that is not there.

@@ -37,9 +37,11 @@ fn unrecognized(word: &str) -> Error {
 
 /// Whether one of those asked for is held.
 fn any(asked: &[Asked], held: Held) -> bool {
-    asked.iter().any(|(privilege, option)| {
-        if *option { held.grantable.contains(*privilege) } else { held.privileges.contains(*privilege) }
-    })
+    asked.iter().any(
+        |(privilege, option)| {
+            if *option { held.grantable.contains(*privilege) } else { held.privileges.contains(*privilege) }
+        },
+    )
 }
 
 /// Whether a role has one of the privileges of `list` on a table, view, schema or the database.

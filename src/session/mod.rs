@@ -149,8 +149,7 @@ impl Session {
         let (canceller, notices) = (Canceller::default(), Notices::default());
         let (failed, path, statements) = (Arc::default(), Arc::default(), Statements::default());
         let activity = Arc::clone(engine.activity());
-        let asker =
-            Asker::new(login.clone(), settings.shared(), Arc::new(engine.warehouse().newest().objects.clone()));
+        let asker = Asker::new(login.clone(), settings.shared(), Arc::new(engine.warehouse().newest().objects.clone()));
         let facts = functions::SessionFacts {
             database: crate::engine::DATABASE.to_owned(),
             pid,

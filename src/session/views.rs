@@ -16,8 +16,8 @@ use datafusion::datasource::MemTable;
 use datafusion::error::{DataFusionError, Result};
 use parking_lot::RwLock;
 
-use super::prepared::Statements;
 use super::Asker;
+use super::prepared::Statements;
 use super::settings::{Listed, Values};
 use crate::engine::activity::{Activity, State, may_look_into};
 use crate::engine::{DATABASE, SessionTables};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use catalog::objects::{Change, ObjectId, Objects, Relation, SYSTEM_SCHEMA};
 
+use super::QualifiedName;
 use super::ast::ObjectKind;
 use super::table::{self, find_if_exists};
 use crate::engine::suggest;

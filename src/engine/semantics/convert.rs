@@ -79,12 +79,6 @@ impl ScalarUDFImpl for Convert {
     }
 }
 
-/// A text as a column of one of these types stores it.
-pub(crate) fn assigned_text(pg: &PgType, text: &str) -> crate::error::Result<String> {
-    let context = Context::Assignment;
-    Convert { pg: pg.clone(), context, signature: Signature::any(1, Volatility::Immutable) }.value(text)
-}
-
 impl Convert {
     fn value(&self, text: &str) -> crate::error::Result<String> {
         converted(&self.pg, self.context, text)

@@ -11,7 +11,6 @@ mod current_schema;
 mod current_schemas;
 mod current_setting;
 mod current_user;
-mod format_type;
 mod pg_advisory_unlock_all;
 mod pg_backend_pid;
 mod pg_cancel_backend;
@@ -28,7 +27,6 @@ mod quote_literal;
 mod session_function;
 mod session_user;
 mod set_config;
-mod to_regtype;
 mod version;
 
 use std::sync::Arc;
@@ -73,7 +71,6 @@ pub(crate) fn all(facts: SessionFacts) -> Vec<Arc<ScalarUDF>> {
         current_schemas::function(&facts),
         current_setting::function(&facts),
         current_user::function(&facts),
-        format_type::function(&facts),
         pg_advisory_unlock_all::function(&facts),
         pg_backend_pid::function(&facts),
         pg_cancel_backend::function(&facts),
@@ -87,7 +84,6 @@ pub(crate) fn all(facts: SessionFacts) -> Vec<Arc<ScalarUDF>> {
         quote_literal::function(&facts),
         session_user::function(&facts),
         set_config::function(&facts),
-        to_regtype::function(&facts),
         version::function(&facts),
     ];
     let functions = functions

@@ -202,6 +202,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     .reported(),
     setting(
         Key::DefaultTableAccessMethod,
+        STATEMENTS,
         "default_table_access_method",
         Kind::Text(checks::any),
         "heap",

@@ -93,7 +93,7 @@ fn kind(cursor: &mut Cursor<'_>) -> Result<Kind> {
     if query::at_query(cursor) {
         return query::query(cursor);
     }
-    let rules: [(&[&str], fn(&mut Cursor<'_>) -> Result<Kind>); 21] = [
+    let rules: [(&[&str], fn(&mut Cursor<'_>) -> Result<Kind>); 25] = [
         (&["INSERT"], query::insert),
         (&["COPY"], copy::copy),
         (&["EXPLAIN"], explain::explain),
