@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use catalog::objects::Privileges;
+
 use super::{PG_CATALOG, PgCatalog, builtin, oids, roles};
 use crate::error::{Error, Result, SqlState};
 use crate::session::settings::quote_identifier;
@@ -115,7 +117,10 @@ impl Reg {
             Self::Class => {
                 let (schema, name) = qualified(text)?;
                 Ok(match schema {
-                    Some(schema) => class_named(catalog, &schema, &name),
+                    Some(schema) => {
+                        catalog.rights.check_schema(&schema, Privileges::USAGE)?;
+                        class_named(catalog, &schema, &name)
+                    }
                     None => class_named(catalog, PG_CATALOG, &name)
                         .or_else(|| catalog.search_path.iter().find_map(|schema| class_named(catalog, schema, &name))),
                 })
