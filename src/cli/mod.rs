@@ -1,6 +1,7 @@
-//! The command line: `serve`, `load`, `query`, `config`.
+//! The command line: `demo`, `serve`, `load`, `query`, `config`.
 
 mod config;
+mod demo;
 mod load;
 mod log;
 mod query;
@@ -8,9 +9,11 @@ mod serve;
 mod units;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use audiencedb::{Engine, Error, Result};
 use clap::{Parser, ValueEnum};
+use indicatif::ProgressBar;
 
 use self::config::Config;
 use self::units::Share;
@@ -19,9 +22,11 @@ use self::units::Share;
 #[derive(Debug, Parser)]
 #[command(name = "audiencedb", version, about)]
 pub(crate) enum Command {
+    /// Make a warehouse to try things on, and serve it.
+    Demo(demo::Demo),
     /// Serve a warehouse to PostgreSQL clients.
     Serve(serve::Serve),
-    /// Load a file, or a folder of files, into a table.
+    /// Load files, folders, globs or URLs into a table.
     Load(load::Load),
     /// Run SQL in this process and print the result.
     Query(query::Query),
@@ -30,13 +35,16 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    pub(crate) async fn run(self) -> Result<()> {
+    /// Runs it; the status is that of a command that did what it was asked for.
+    pub(crate) async fn run(self) -> Result<ExitCode> {
         match self {
-            Self::Serve(serve) => serve.run().await,
-            Self::Load(load) => load.run().await,
-            Self::Query(query) => query.run().await,
-            Self::Config(show) => show.run(),
+            Self::Demo(demo) => demo.run().await?,
+            Self::Serve(serve) => serve.run().await?,
+            Self::Load(load) => return load.run().await,
+            Self::Query(query) => query.run().await?,
+            Self::Config(show) => show.run()?,
         }
+        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -100,7 +108,19 @@ pub(crate) fn report(error: &Error) {
     if let Some(detail) = &error.detail {
         eprintln!("detail: {detail}");
     }
+    if let Some(context) = &error.context {
+        eprintln!("context: {context}");
+    }
     if let Some(hint) = &error.hint {
         eprintln!("hint: {hint}");
+    }
+}
+
+/// A line above the progress bar, or just a line where there is no terminal to draw a bar on.
+fn line(bar: &ProgressBar, text: String) {
+    if bar.is_hidden() {
+        println!("{text}");
+    } else {
+        bar.println(text);
     }
 }

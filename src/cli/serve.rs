@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use audiencedb::server::{self, Plaintext, ServerOptions, Tls};
-use audiencedb::{Engine, Error, Result, SqlState, monitor};
+use audiencedb::{Engine, Error, MaintenanceOptions, Result, SqlState, monitor};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -27,6 +27,9 @@ pub(crate) struct Serve {
     /// Where to answer /metrics, /healthz and /readyz over HTTP [default: nowhere].
     #[arg(long, value_name = "ADDR")]
     http: Option<SocketAddr>,
+    /// Do not merge small files and clean up in the background; CALL audience.maintain() still does.
+    #[arg(long)]
+    no_maintenance: bool,
     /// Print the commented reference of all settings instead.
     #[arg(long)]
     print_config: bool,
@@ -34,6 +37,16 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) async fn run(self) -> Result<()> {
+        self.run_prepared(async |_: &Arc<Engine>| Ok(()), |(), _| ()).await
+    }
+
+    /// Serves what `prepare` has done to the warehouse; once it listens, `greet` is given the outcome and the address.
+    /// A signal to stop ends the preparing as well.
+    pub(super) async fn run_prepared<T>(
+        self,
+        prepare: impl AsyncFnOnce(&Arc<Engine>) -> Result<T>,
+        greet: impl FnOnce(T, SocketAddr),
+    ) -> Result<()> {
         if self.print_config {
             print!("{}", config::REFERENCE);
             return Ok(());
@@ -49,12 +62,18 @@ impl Serve {
             config.http.listen = Some(listen);
         }
         super::log::install(&config.log.level, config.log.format)?;
-        serve(&config).await
+        let maintenance = MaintenanceOptions { background: !self.no_maintenance, ..MaintenanceOptions::default() };
+        serve(&config, maintenance, prepare, greet).await
     }
 }
 
-/// Serves the warehouse that `config` names until SIGINT or SIGTERM.
-pub(super) async fn serve(config: &Config) -> Result<()> {
+/// Prepares the warehouse that `config` names and serves it until SIGINT or SIGTERM.
+async fn serve<T>(
+    config: &Config,
+    maintenance: MaintenanceOptions,
+    prepare: impl AsyncFnOnce(&Arc<Engine>) -> Result<T>,
+    greet: impl FnOnce(T, SocketAddr),
+) -> Result<()> {
     config.check()?;
     let options = config.server()?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(io("handle SIGINT"))?;
@@ -74,6 +93,18 @@ pub(super) async fn serve(config: &Config) -> Result<()> {
 
     tracing::info!("audiencedb {} starts on {}", env!("CARGO_PKG_VERSION"), config.data);
     let engine = Engine::open(config.engine(format!("serve {address}"), true)).await?;
+    let prepared = tokio::select! {
+        prepared = prepare(&engine) => prepared,
+        _ = interrupt.recv() => Err(Error::new(SqlState::QUERY_CANCELED, "interrupted before it was done")),
+        _ = terminate.recv() => Err(Error::new(SqlState::QUERY_CANCELED, "terminated before it was done")),
+    };
+    let prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(e) => {
+            engine.close().await?;
+            return Err(e);
+        }
+    };
     // What runs beside the server, and ends with it.
     let mut beside = JoinSet::new();
     if let Some(tls) = options.tls.clone() {
@@ -83,14 +114,16 @@ pub(super) async fn serve(config: &Config) -> Result<()> {
     if let Some(listener) = monitored {
         beside.spawn(monitor::run(listener, Arc::clone(&engine), stopping.clone()));
     }
-    let served = run(config, &engine, options, listener, async move {
+    let stop = async move {
         tokio::select! {
             _ = interrupt.recv() => tracing::info!("stopping: interrupted"),
             _ = terminate.recv() => tracing::info!("stopping: told to terminate"),
         }
         stopping.cancel();
-    })
-    .await;
+    };
+    let maintenance = engine.maintain_in_background(maintenance);
+    let served = run(config, &engine, options, listener, |address| greet(prepared, address), stop).await;
+    drop(maintenance);
     beside.shutdown().await;
     let closed = engine.close().await;
     tracing::info!("stopped");
@@ -102,6 +135,7 @@ async fn run(
     engine: &Arc<Engine>,
     options: ServerOptions,
     listener: TcpListener,
+    greet: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
     let address = listener.local_addr().map_err(io("read the address listened on"))?;
@@ -124,6 +158,7 @@ async fn run(
     }
     tracing::info!("connect with: psql -h {} -p {} -U postgres audience", address.ip(), address.port());
     tracing::info!("listening on {address}{}", if options.tls.is_some() { " (TLS)" } else { "" });
+    greet(address);
     server::run(listener, Arc::clone(engine), options, stop).await
 }
 

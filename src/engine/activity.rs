@@ -9,11 +9,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use catalog::objects::role::{READ_ALL_STATS, SIGNAL_BACKEND};
 use chrono::{DateTime, Utc};
 use parking_lot::{Mutex, RwLock};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result, SqlState};
+use crate::privileges::Rights;
 use crate::session::Canceller;
 use crate::session::settings::Values;
 
@@ -152,24 +154,44 @@ impl Activity {
     }
 }
 
-/// Whether `user` may see what the sessions of `owner` are doing, and signal them. Until there are other roles,
-/// `postgres` alone is a superuser: the one place to ask about `pg_read_all_stats` and `pg_signal_backend`.
-pub(crate) fn may_look_into(user: &str, owner: &str) -> bool {
-    user == owner || user == "postgres"
+/// Whether who asks may see what the sessions of `owner` are doing: he has that role's rights, or those of
+/// `pg_read_all_stats`.
+pub(crate) fn may_look_into(rights: &Rights, owner: &str) -> bool {
+    let owner = rights.objects().role(owner).is_some_and(|owner| rights.has_rights_of(owner.id));
+    owner || rights.has_rights_of(READ_ALL_STATS)
 }
 
-/// [`may_look_into`] for a signal.
+/// That who asks may end a statement or session of another: he has its role's rights, or those of `pg_signal_backend`;
+/// a superuser's only as a superuser.
 ///
 /// # Errors
 /// 42501.
-pub(crate) fn check_signal(user: &str, target: &Backend, done: &str) -> Result<()> {
-    if may_look_into(user, &target.user) {
+pub(crate) fn check_signal(rights: &Rights, target: &Backend, signal: Signal) -> Result<()> {
+    let refused = |message: String| Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+    let owner = rights.objects().role(&target.user);
+    if owner.is_none_or(|owner| owner.superuser) && !rights.is_superuser() {
+        return refused(match signal {
+            Signal::Cancel => "must be a superuser to cancel superuser query".to_owned(),
+            Signal::Terminate => "must be a superuser to terminate superuser process".to_owned(),
+        });
+    }
+    if owner.is_some_and(|owner| rights.has_rights_of(owner.id)) || rights.has_rights_of(SIGNAL_BACKEND) {
         return Ok(());
     }
-    Err(Error::new(
-        SqlState::INSUFFICIENT_PRIVILEGE,
-        format!("must be a member of the role whose query is being {done} or member of pg_signal_backend"),
-    ))
+    let what = match signal {
+        Signal::Cancel => "query is being canceled",
+        Signal::Terminate => "process is being terminated",
+    };
+    refused(format!("must be a member of the role whose {what} or member of pg_signal_backend"))
+}
+
+/// What is done to another session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// `pg_cancel_backend`.
+    Cancel,
+    /// `pg_terminate_backend`.
+    Terminate,
 }
 
 impl Backend {
@@ -278,6 +300,9 @@ impl Backend {
 
 #[cfg(test)]
 mod tests {
+    use catalog::objects::role::POSTGRES;
+    use catalog::objects::{Change, Membership, Objects, RoleDef};
+
     use super::*;
     use crate::session::settings::Settings;
 
@@ -321,9 +346,22 @@ mod tests {
     fn strangers_are_neither_seen_nor_signalled() {
         let activity = Arc::new(Activity::default());
         let (place, _) = entered(&activity);
-        assert!(
-            check_signal("postgres", &place, "canceled").is_ok() && check_signal("ana", &place, "canceled").is_ok()
-        );
-        assert_eq!(check_signal("bob", &place, "canceled").unwrap_err().sqlstate.0, "42501");
+        let objects = Objects::default()
+            .apply(&[
+                Change::PutRole(RoleDef::new(16384, "ana")),
+                Change::PutRole(RoleDef::new(16385, "bob")),
+                Change::PutRole(RoleDef {
+                    member_of: vec![Membership { role: SIGNAL_BACKEND, grantor: POSTGRES, admin: false }],
+                    ..RoleDef::new(16386, "watch")
+                }),
+            ])
+            .unwrap();
+        let rights = |role| Rights::new(Arc::new(objects.clone()), role);
+        for role in [POSTGRES, 16384, 16386] {
+            assert!(check_signal(&rights(role), &place, Signal::Cancel).is_ok(), "{role}");
+        }
+        assert_eq!(check_signal(&rights(16385), &place, Signal::Cancel).unwrap_err().sqlstate.0, "42501");
+        assert!(may_look_into(&rights(POSTGRES), "ana") && may_look_into(&rights(16384), "ana"));
+        assert!(!may_look_into(&rights(16385), "ana") && !may_look_into(&rights(16386), "ana"));
     }
 }

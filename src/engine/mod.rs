@@ -6,30 +6,33 @@ pub(crate) mod activity;
 mod admission;
 mod array_length;
 mod compute;
+mod group;
 mod interrupt;
 mod maintenance;
 mod memory;
 mod names;
 mod operators;
 mod planner;
+mod records;
+mod reg;
 mod relations;
 mod rewrite;
 mod semantics;
+mod spelling;
 mod spill;
 pub(crate) mod suggest;
 mod sum;
-mod system;
 pub(crate) mod types;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use catalog::lease::HolderInfo;
 use catalog::objects::{ObjectId, RoleDef, TableDef};
-use catalog::store::StoreOptions;
+use catalog::store::{Location, StoreOptions};
 use catalog::table::{Progress, Written};
 use catalog::{View, Warehouse};
 use chrono::{DateTime, Utc};
@@ -55,18 +58,20 @@ use self::admission::Admission;
 pub use self::admission::AdmissionOptions;
 use self::compute::Compute;
 pub(crate) use self::interrupt::interruptible;
-pub use self::maintenance::MaintenanceOptions;
 pub(crate) use self::maintenance::Trigger;
+pub use self::maintenance::{BackgroundMaintenance, MaintenanceOptions};
 use self::memory::StatementPool;
-pub(crate) use self::planner::{Planner, SessionTables, named, parameters, same_columns};
-pub(crate) use self::relations::{DATABASE, Relations};
+pub(crate) use self::planner::{Plan, Planner, SessionTables, named, parameters, same_columns};
+pub(crate) use self::relations::Relations;
 pub(crate) use self::rewrite::cast;
-pub(crate) use self::semantics::assignment;
 pub(crate) use self::semantics::print::TextForms;
+pub(crate) use self::semantics::{assigned_text, assignment};
 use self::spill::SpillFolder;
-use self::system::SystemTables;
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, Sample};
+pub(crate) use crate::pg_catalog::DATABASE;
+use crate::pg_catalog::{EngineFunctions, PgCatalog};
+use crate::privileges::Rights;
 use crate::session::Session;
 
 /// How the engine is set up. Nothing here is read from files or the environment: the caller decides.
@@ -112,13 +117,16 @@ impl EngineOptions {
 /// An open warehouse with everything needed to answer SQL on it. Cheap to share, made once for a process.
 pub struct Engine {
     warehouse: Arc<Warehouse>,
+    /// Settings by which files outside of the warehouse are reached, too.
+    store: StoreOptions,
     runtime: Arc<RuntimeEnv>,
     memory_limit: usize,
     statement_memory_limit: Option<usize>,
     admission: Admission,
     metrics: Arc<Metrics>,
     compute: Arc<Compute>,
-    system: Arc<SystemTables>,
+    /// What can be called, as the catalogs list it; known when the first statement is planned.
+    functions: OnceLock<Arc<EngineFunctions>>,
     /// Functions, rules and file formats that every session starts from.
     template: SessionState,
     started: DateTime<Utc>,
@@ -127,6 +135,8 @@ pub struct Engine {
     activity: Arc<Activity>,
     /// One lock for each keyed table that somebody has put rows into.
     table_locks: Mutex<HashMap<ObjectId, Arc<tokio::sync::Mutex<()>>>>,
+    /// Small inserts that are committed together.
+    groups: group::Groups,
     /// Removed with the engine.
     _spill: SpillFolder,
 }
@@ -148,9 +158,10 @@ impl Engine {
     /// Opens the warehouse at `options.location`, recovering it from a crash if need be.
     pub async fn open(options: EngineOptions) -> Result<Arc<Self>> {
         let bucket = Arc::new(ScalarUDF::from(udfs::identity::AudienceBucket));
+        let store = StoreOptions { settings: options.store };
         let warehouse = Warehouse::open(catalog::Options {
             location: options.location,
-            store: StoreOptions { settings: options.store },
+            store: store.clone(),
             bucket,
             holder: HolderInfo::this_process(options.purpose),
             create: options.create,
@@ -190,18 +201,20 @@ impl Engine {
         FunctionRegistry::register_udaf(&mut template, Arc::new(sum::function()))?;
         Ok(Arc::new(Self {
             warehouse,
+            store,
             runtime,
             memory_limit: options.memory_limit,
             statement_memory_limit: options.statement_memory_limit,
             admission: Admission::new(options.admission, Arc::clone(&activity)),
             metrics: Arc::new(Metrics::new()),
             compute: Arc::new(Compute::new()?),
-            system: Arc::new(SystemTables::new()?),
+            functions: OnceLock::new(),
             template,
             started: Utc::now(),
             next_session: AtomicI32::new(1),
             activity,
             table_locks: Mutex::default(),
+            groups: group::Groups::default(),
             _spill: spill,
         }))
     }
@@ -268,6 +281,16 @@ impl Engine {
         Ok(self.compute.run(work).await??)
     }
 
+    /// A file, folder or pattern of files outside of the warehouse, by its path or URL.
+    pub(crate) fn location(&self, text: &str) -> Result<Location> {
+        Ok(Location::open(text, &self.store)?)
+    }
+
+    /// Lets plans read files of that place.
+    pub(crate) fn register_location(&self, location: &Location) {
+        location.register(&self.runtime);
+    }
+
     /// The lock that orders the sessions of this process that put rows into one keyed table.
     pub(crate) fn table_lock(&self, id: ObjectId) -> Arc<tokio::sync::Mutex<()>> {
         Arc::clone(self.table_locks.lock().entry(id).or_default())
@@ -325,12 +348,12 @@ impl Engine {
         session: Arc<dyn SessionTables>,
         search_path: Vec<String>,
         time_zone: Arc<str>,
+        rights: Rights,
     ) -> Planner {
-        let relations = Arc::new(Relations::new(view, Arc::clone(&time_zone)));
+        let relations = Arc::new(Relations::new(view.clone(), Arc::clone(&time_zone)));
         let mut state = SessionStateBuilder::new_from_existing(self.template.clone())
             .with_config(config)
             .with_runtime_env(self.statement_runtime())
-            .with_catalog_list(Arc::clone(&relations) as _)
             .with_type_planner(Arc::new(types::CastTypes { time_zone }))
             .build();
         for function in functions {
@@ -339,7 +362,10 @@ impl Engine {
             let _ = FunctionRegistry::register_udf(&mut state, Arc::clone(function));
         }
         state.mark_start_execution();
-        Planner::new(state, relations, Arc::clone(&self.system), session, search_path)
+        let functions = Arc::clone(self.functions.get_or_init(|| Arc::new(EngineFunctions::of(&state))));
+        let (search, asks) = (search_path.clone(), rights.clone());
+        let catalog = Arc::new(PgCatalog { view, search_path: search, functions, rights: asks });
+        Planner::new(state, relations, catalog, session, search_path, rights)
     }
 
     /// The runtime as one statement sees it.

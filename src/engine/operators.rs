@@ -41,6 +41,14 @@ impl ExprPlanner for PostgresOperators {
                 (moment(left), right)
             }
             (BinaryOperator::Plus, DataType::Interval(_), DataType::Date32) => (left, moment(right)),
+            // '{1,2}' beside an array is one.
+            (_, DataType::List(_), DataType::Utf8) if is_comparison(&op) && matches!(right, Expr::Literal(..)) => {
+                let array = cast(right, left_type.clone());
+                (left, array)
+            }
+            (_, DataType::Utf8, DataType::List(_)) if is_comparison(&op) && matches!(left, Expr::Literal(..)) => {
+                (cast(left, right_type.clone()), right)
+            }
             _ => (left, right),
         };
         Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
@@ -50,6 +58,11 @@ impl ExprPlanner for PostgresOperators {
 fn is_strict(op: &BinaryOperator) -> bool {
     use BinaryOperator::{Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Modulo, Multiply, NotEq, Plus};
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | Plus | Minus | Multiply | Divide | Modulo)
+}
+
+fn is_comparison(op: &BinaryOperator) -> bool {
+    use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
 }
 
 /// Whether one side is text for certain and the other a number or a time.

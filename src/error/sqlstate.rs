@@ -18,6 +18,10 @@ impl SqlState {
     pub const SUCCESSFUL_COMPLETION: Self = Self("00000");
     /// A warning without a more telling code.
     pub const WARNING: Self = Self("01000");
+    /// A REVOKE that took nothing, or less than it named.
+    pub const PRIVILEGE_NOT_REVOKED: Self = Self("01006");
+    /// A GRANT that gave nothing, or less than it named.
+    pub const PRIVILEGE_NOT_GRANTED: Self = Self("01007");
 }
 
 /// Class 08: connection.
@@ -26,10 +30,16 @@ impl SqlState {
     pub const PROTOCOL_VIOLATION: Self = Self("08P01");
 }
 
-/// Class 0A and 0L: not here, not by you.
+/// Class 0A: not here.
 impl SqlState {
     /// Valid SQL that this version does not do.
     pub const FEATURE_NOT_SUPPORTED: Self = Self("0A000");
+}
+
+/// Class 0L: grants.
+impl SqlState {
+    /// A grant that can't be: of a privilege that the object doesn't have, or back to who it came from.
+    pub const INVALID_GRANT_OPERATION: Self = Self("0LP01");
 }
 
 /// Class 21: the wrong number of rows.
@@ -182,6 +192,8 @@ impl SqlState {
     pub const DUPLICATE_OBJECT: Self = Self("42710");
     /// A column name that could mean several columns.
     pub const AMBIGUOUS_COLUMN: Self = Self("42702");
+    /// What follows ESCAPE is more than one character.
+    pub const INVALID_ESCAPE_SEQUENCE: Self = Self("22025");
     /// A function call that could mean several functions.
     pub const AMBIGUOUS_FUNCTION: Self = Self("42725");
     /// ORDER BY or GROUP BY names something that is not there.

@@ -19,6 +19,7 @@ use crate::session::prepared::{Named, Parameter};
 use crate::session::{Execution, TransactionStatus};
 
 use super::connection::Connection;
+use super::copy;
 use super::cursor::Cursor;
 use super::describe::{all_text, parameter_formats, result_formats, row_description};
 use super::error::{Stop, protocol_violation};
@@ -223,7 +224,7 @@ pub(super) async fn execute(connection: &mut Connection, name: String, max_rows:
 
 async fn advance(connection: &mut Connection, name: &str, portal: &mut Portal, limit: Option<u64>) -> Result<(), Stop> {
     if let Some(plan) = &portal.statement.plan {
-        connection.statements.begins(&plan.statement.text);
+        connection.statements.begins(plan.statement.public_text());
     }
     let Connection { wire, session, store, .. } = &mut *connection;
     let mut cursor = match mem::replace(&mut portal.state, State::Done) {
@@ -249,6 +250,14 @@ async fn advance(connection: &mut Connection, name: &str, portal: &mut Portal, l
                         .into());
                     }
                     Box::new(Cursor::new(session, rows, &portal.formats)?)
+                }
+                Execution::CopyIn(copy) => {
+                    let tag = copy::receive(wire, session, copy).await?;
+                    return Ok(connection.complete(&tag)?);
+                }
+                Execution::CopyOut(copy) => {
+                    let tag = copy::send(wire, copy).await?;
+                    return Ok(connection.complete(&tag)?);
                 }
                 Execution::Done { tag } => {
                     if session.take_portals_closed() {

@@ -50,6 +50,22 @@ pub(super) enum Message {
     StrayCopy,
 }
 
+/// A message as it is read while a COPY takes in data.
+#[derive(Debug, PartialEq)]
+pub(super) enum CopyMessage {
+    /// The next piece of the data.
+    Data(Bytes),
+    /// That was all.
+    Done,
+    /// The client gives up, and says why.
+    Fail(String),
+    /// Sync or Flush, which mean nothing here.
+    Sync,
+    Terminate,
+    /// One that has no place here, by its type byte.
+    Other(u8),
+}
+
 /// Makes the portal `portal` from the prepared statement `statement`.
 #[derive(Debug, PartialEq)]
 pub(super) struct Bind {
@@ -128,6 +144,24 @@ impl Message {
             b'F' => return Ok(Self::FunctionCall),
             b'd' | b'c' | b'f' => return Ok(Self::StrayCopy),
             tag => return Err(protocol_violation(format!("invalid frontend message type {tag}"))),
+        };
+        body.finish()?;
+        Ok(message)
+    }
+}
+
+impl CopyMessage {
+    /// Reads the message in `frame`, by the rules of [`Message::decode`].
+    pub(super) fn decode(frame: Frame) -> Result<Self> {
+        let mut body = Body(frame.body);
+        let message = match frame.tag {
+            b'd' => return Ok(Self::Data(body.rest())),
+            b'c' => Self::Done,
+            b'f' => Self::Fail(body.text()?),
+            b'S' | b'H' => Self::Sync,
+            b'X' => Self::Terminate,
+            // Not read any further: it is refused whatever it says.
+            other => return Ok(Self::Other(other)),
         };
         body.finish()?;
         Ok(message)

@@ -8,7 +8,7 @@
 //! 4. `frontend` takes messages out of those bytes; a malformed one is an error, never a panic.
 //! 5. `connection` answers message by message: `simple` for a query string, `extended` for
 //!    Parse / Bind / Describe / Execute, `describe` for the columns of either and `cursor` for the
-//!    rows, in bounded memory.
+//!    rows, in bounded memory; `copy` for the data of COPY, both ways.
 //! 6. `statement_log` writes down and counts what became of each statement.
 //! 7. `values` (beside this folder) turns Arrow values into PostgreSQL's and back.
 //! 8. `cancel` finds the connection that a cancel request names.
@@ -18,6 +18,7 @@
 
 mod cancel;
 mod connection;
+mod copy;
 mod cursor;
 mod describe;
 mod error;

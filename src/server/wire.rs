@@ -285,6 +285,30 @@ impl Wire {
         }
     }
 
+    /// Puts a CopyData message behind what is pending, whose bytes `encode` appends; none if it appends nothing.
+    pub(super) fn push_copy_data(&mut self, encode: impl FnOnce(&mut BytesMut) -> Result<()>) -> Result<()> {
+        let start = self.output.len();
+        self.output.put_u8(b'd');
+        self.output.put_u32(0);
+        let encoded = encode(&mut self.output);
+        // The length counts itself, not the type byte.
+        let length = self.output.len() - start - 1;
+        let outcome = match (encoded, u32::try_from(length)) {
+            (Ok(()), Ok(bytes)) if length > 4 && length <= DATA_ROW => {
+                self.output[start + 1..start + 5].copy_from_slice(&bytes.to_be_bytes());
+                return Ok(());
+            }
+            (Ok(()), _) if length == 4 => Ok(()),
+            (Ok(()), _) => {
+                let message = format!("row of {length} bytes is too large to send");
+                Err(Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message))
+            }
+            (Err(error), _) => Err(error),
+        };
+        self.output.truncate(start);
+        outcome
+    }
+
     /// Writes out what is pending once there is enough of it; returns when the socket took it all,
     /// so that a slow client slows the statement down instead of filling memory.
     pub(super) async fn flush_if_full(&mut self) -> Result<(), End> {

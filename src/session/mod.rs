@@ -1,6 +1,8 @@
 //! One caller: settings, transaction, cancellation. Every entry point, library and wire, goes through it.
 
+mod copy;
 mod functions;
+mod identity;
 mod notices;
 pub(crate) mod prepared;
 mod rows;
@@ -14,8 +16,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use catalog::Transaction;
-use catalog::objects::ObjectId;
+use catalog::objects::{ObjectId, TableDef};
 use catalog::transaction::Savepoint;
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::SessionConfig;
@@ -23,6 +26,10 @@ use datafusion::scalar::ScalarValue;
 use parking_lot::RwLock;
 use tokio::sync::OwnedMutexGuard;
 
+pub(crate) use self::copy::QUEUE;
+pub use self::copy::{CopyIn, CopyOut};
+pub(crate) use self::identity::Asker;
+use self::identity::Login;
 pub use self::notices::Notice;
 use self::notices::Notices;
 use self::prepared::Statements;
@@ -63,6 +70,10 @@ pub struct Prepared {
 pub enum Execution {
     /// Rows, to be read.
     Rows(Rows),
+    /// `COPY … FROM STDIN`, which waits for its data: see [`CopyIn`].
+    CopyIn(CopyIn),
+    /// `COPY … TO STDOUT`, whose data is to be read.
+    CopyOut(CopyOut),
     /// Done; the command tag says what was.
     Done {
         /// As PostgreSQL prints it: `INSERT 0 3`.
@@ -95,7 +106,8 @@ enum Block {
 /// Statements run one at a time. A session that is dropped in a transaction rolls it back.
 pub struct Session {
     engine: Arc<Engine>,
-    user: String,
+    login: Login,
+    asker: Asker,
     pid: i32,
     settings: Settings,
     functions: Vec<Arc<ScalarUDF>>,
@@ -106,6 +118,8 @@ pub struct Session {
     work: Option<Transaction>,
     /// Locks on keyed tables that the open transaction has put rows into.
     locks: HashMap<ObjectId, OwnedMutexGuard<()>>,
+    /// Rows of the running statement that are to be committed with those of others.
+    grouped: Option<(Arc<TableDef>, RecordBatch)>,
     /// Savepoints of the open block, oldest first.
     savepoints: Vec<(String, Savepoint, Saved)>,
     /// Prepared statements, of SQL and of the client's protocol.
@@ -124,39 +138,43 @@ pub struct Session {
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("user", &self.user).field("pid", &self.pid).finish_non_exhaustive()
+        f.debug_struct("Session").field("user", &self.login.name).field("pid", &self.pid).finish_non_exhaustive()
     }
 }
 
 impl Session {
     pub(crate) fn new(engine: Arc<Engine>, user: &str, pid: i32) -> Result<Self> {
-        let settings = Settings::new(user);
+        let login = Login::admit(&engine.warehouse().newest().objects, user)?;
+        let settings = Settings::new(user, login.superuser);
         let (canceller, notices) = (Canceller::default(), Notices::default());
         let (failed, path, statements) = (Arc::default(), Arc::default(), Statements::default());
         let activity = Arc::clone(engine.activity());
+        let asker = Asker::new(login.clone(), settings.shared(), Arc::new(engine.warehouse().newest().objects.clone()));
         let facts = functions::SessionFacts {
-            user: user.to_owned(),
             database: crate::engine::DATABASE.to_owned(),
             pid,
             settings: settings.shared(),
             path: Arc::clone(&path),
             activity: Arc::clone(&activity),
+            asker: asker.clone(),
             notices: notices.clone(),
             started: engine.started(),
         };
         let place = activity.enter(pid, user, settings.shared(), canceller.clone(), Arc::clone(&failed));
         let views =
-            Views { user: user.to_owned(), settings: settings.shared(), statements: statements.clone(), activity };
+            Views { asker: asker.clone(), settings: settings.shared(), statements: statements.clone(), activity };
         Ok(Self {
             functions: functions::all(facts),
             engine,
-            user: user.to_owned(),
+            login,
+            asker,
             pid,
             settings,
             block: Block::None,
             failed,
             work: None,
             locks: HashMap::new(),
+            grouped: None,
             savepoints: Vec::new(),
             statements,
             portals_closed: false,
@@ -192,8 +210,9 @@ impl Session {
         declared: Vec<Option<FieldRef>>,
     ) -> Result<Prepared> {
         self.check_block(&statement.kind)?;
+        self.forget_abandoned().await;
         self.canceller.check()?;
-        self.place.begin(&statement.text);
+        self.place.begin(statement.public_text());
         let running = self.canceller.begin(self.settings.statement_timeout());
         let began = self.begin_work().await;
         let described = match &began {
@@ -223,7 +242,7 @@ impl Session {
     pub async fn execute(&mut self, prepared: &Prepared, params: Vec<ScalarValue>) -> Result<Execution> {
         let statement = &prepared.statement;
         self.canceller.check()?;
-        self.place.begin(&statement.text);
+        self.place.begin(statement.public_text());
         let mut outcome = self.execute_located(prepared, params).await;
         match &mut outcome {
             // Until the last of the rows is read or dropped.
@@ -244,15 +263,33 @@ impl Session {
                 format!("the statement has {} parameters, {} values were given", prepared.params.len(), params.len());
             return Err(Error::new(SqlState::PROTOCOL_VIOLATION, message));
         }
+        self.forget_abandoned().await;
         // What ends a transaction is never cut off by cancel or deadline: its outcome must be told.
         if let Some(execution) = statement::transaction::run(self, &statement).await? {
             return Ok(execution);
         }
         let running = self.canceller.begin(self.settings.statement_timeout());
+        self.grouped = None;
         let outcome = match self.begin_work().await {
             Ok(_) => running.race(statement::run(self, prepared, params, running.clone())).await,
             Err(e) => Err(e),
         };
+        // Its data is still to come, and with it the end of its transaction.
+        if matches!(outcome, Ok(Execution::CopyIn(_))) {
+            return outcome;
+        }
+        let outcome = match outcome {
+            Ok(execution) if self.block == Block::None && self.grouped.is_some() => {
+                self.work = None;
+                self.commit_grouped(&running).await.map(|()| execution)
+            }
+            other => other,
+        };
+        self.settle(outcome).await
+    }
+
+    /// Ends a statement: commits what it did if it is its own transaction, or undoes it.
+    async fn settle(&mut self, outcome: Result<Execution>) -> Result<Execution> {
         let ended = match (outcome, self.block) {
             (Ok(execution), Block::None) => match self.work.take() {
                 Some(work) => self.commit_work(work).await.map(|()| execution),
@@ -274,6 +311,32 @@ impl Session {
             self.locks.clear();
         }
         ended
+    }
+
+    /// Rolls back what a COPY began that was never ended.
+    async fn forget_abandoned(&mut self) {
+        if self.block == Block::None
+            && let Some(work) = self.work.take()
+        {
+            work.rollback().await;
+            self.locks.clear();
+        }
+    }
+
+    /// Commits the statement's rows together with those of others. Cancelled in time it takes them back.
+    async fn commit_grouped(&mut self, running: &Running) -> Result<()> {
+        let Some((def, rows)) = self.grouped.take() else { return Ok(()) };
+        let mut ticket = self.engine.join_group(def, rows);
+        match running.race(ticket.outcome()).await {
+            // Too late: what has begun to be committed is told as it ends.
+            Err(e) if e.sqlstate == SqlState::QUERY_CANCELED && !ticket.withdraw() => ticket.outcome().await,
+            outcome => outcome,
+        }
+    }
+
+    /// Leaves rows to be committed with those of others when the statement ends.
+    pub(crate) fn group_rows(&mut self, def: Arc<TableDef>, rows: RecordBatch) {
+        self.grouped = Some((def, rows));
     }
 
     /// Parses and runs a string of statements, handing each result to `each` before the next begins; several
@@ -327,6 +390,11 @@ impl Session {
     /// Ends the statement now running with 57014, from anywhere.
     pub fn canceller(&self) -> Canceller {
         self.canceller.clone()
+    }
+
+    /// Work that is no statement begins: [`Session::canceller`] ends it.
+    pub(crate) fn begin_running(&self) -> Running {
+        self.canceller.begin(None)
     }
 
     /// Where the session stands with transactions.
@@ -559,7 +627,12 @@ impl Session {
 
     /// The transaction that the running statement is part of.
     pub(crate) fn work(&mut self) -> Result<&mut Transaction> {
-        self.work.as_mut().ok_or_else(|| Error::internal("a statement runs outside of a transaction"))
+        let Some(work) = self.work.as_mut() else {
+            return Err(Error::internal("a statement runs outside of a transaction"));
+        };
+        // What is made now belongs to whose rights count now.
+        work.set_owner(self.login.current(&self.settings, work.objects()));
+        Ok(work)
     }
 
     /// A planner for the running statement: what it sees now, under the settings as they are.
@@ -567,14 +640,15 @@ impl Session {
         let view = self.work()?.view();
         let zone: Arc<str> = self.settings.time_zone().into();
         let mut config = SessionConfig::new()
-            .with_information_schema(true)
+            .with_create_default_catalog_and_schema(false)
             .with_default_catalog_and_schema(crate::engine::DATABASE, "public")
             .with_extension(Arc::new(Caller { pid: self.pid }));
         let options = config.options_mut();
         options.extensions.insert(TextForms(Formatting::from_settings(|name| self.setting(name))?));
         options.execution.time_zone = Some(zone.to_string());
         options.execution.parquet.pushdown_filters = self.settings.pushdown_filters();
-        options.execution.parquet.max_in_list_size = 1000;
+        // Every file opened takes time that grows with the square of such a list: 1000 values are half a second.
+        options.execution.parquet.max_in_list_size = 32;
         options.execution.spill_compression = datafusion::common::config::SpillCompression::Lz4Frame;
         options.execution.sort_pushdown_buffer_capacity = 64 << 20;
         options.optimizer.hash_join_inlist_pushdown_max_size = 2 << 20;
@@ -590,24 +664,30 @@ impl Session {
         if let Some(rows) = self.settings.batch_size() {
             options.execution.batch_size = rows;
         }
-        let search_path = self.search_path();
+        let search_path = self.search_path()?;
+        let rights = self.rights()?;
+        self.asker.sees(rights.objects());
         let exists = |schema: &String| {
             view.objects().schema(schema).is_some() || ["pg_catalog", "information_schema"].contains(&schema.as_str())
         };
         *self.path.write() = search_path.iter().filter(|schema| exists(schema)).cloned().collect();
         let views = Arc::clone(&self.views);
-        Ok(self.engine.planner(view, config, &self.functions, views, search_path, zone))
+        Ok(self.engine.planner(view, config, &self.functions, views, search_path, zone, rights))
     }
 
-    /// The schemas in which an unqualified name is looked up, in order; `$user` is the schema named like the user.
-    pub(crate) fn search_path(&self) -> Vec<String> {
+    /// The schemas in which an unqualified name is looked up, in order; `$user` is the schema named like the role
+    /// whose rights count. Schemas that it may not look into are passed over.
+    pub(crate) fn search_path(&mut self) -> Result<Vec<String>> {
+        let rights = self.rights()?;
+        let own = rights.definition().map(|role| role.name.clone());
         let path = self.settings.search_path().into_iter();
-        path.map(|schema| if schema == "$user" { self.user.clone() } else { schema }).collect()
+        let path = path.filter_map(|schema| if schema == "$user" { own.clone() } else { Some(schema) });
+        Ok(rights.visible(path))
     }
 
     /// The schema in which an object without schema is made: the first of the path that exists.
     pub(crate) fn creation_schema(&mut self) -> Result<String> {
-        let path = self.search_path();
+        let path = self.search_path()?;
         let objects = Arc::clone(self.work()?.objects());
         path.into_iter().find(|schema| objects.schema(schema).is_some()).ok_or_else(|| {
             Error::new(SqlState::INVALID_SCHEMA_NAME, "no schema has been selected to create in")

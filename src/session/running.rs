@@ -74,6 +74,11 @@ impl Running {
         &self.token
     }
 
+    /// A part of the statement, which may end before it does.
+    pub(crate) fn part(&self) -> Self {
+        Self { token: self.token.child_token(), ..self.clone() }
+    }
+
     /// The result of `work`, or 57014 if the statement is cancelled or out of time first (57P01 if its session is to
     /// end); `work` is then dropped.
     pub(crate) async fn race<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {

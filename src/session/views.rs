@@ -16,6 +16,7 @@ use datafusion::datasource::MemTable;
 use datafusion::error::{DataFusionError, Result};
 use parking_lot::RwLock;
 
+use super::Asker;
 use super::prepared::Statements;
 use super::settings::{Listed, Values};
 use crate::engine::activity::{Activity, State, may_look_into};
@@ -23,13 +24,11 @@ use crate::engine::{DATABASE, SessionTables};
 use crate::values::pg_type::PgType;
 
 /// The object identifier of the one database, as `pg_database` has it.
-pub(crate) const DATABASE_OID: u32 = 16384;
-/// The object identifier of the role `postgres`, PostgreSQL's for the role that initialised the cluster.
-const SUPERUSER_OID: u32 = 10;
+pub(crate) const DATABASE_OID: u32 = catalog::objects::access::DATABASE;
 
 /// What the relations of one session are read from.
 pub(super) struct Views {
-    pub(super) user: String,
+    pub(super) asker: Asker,
     pub(super) settings: Arc<RwLock<Values>>,
     pub(super) statements: Statements,
     pub(super) activity: Arc<Activity>,
@@ -111,9 +110,11 @@ impl Views {
     fn activity(&self, zone: &Arc<str>) -> Vec<Column> {
         let backends = self.activity.all();
         let rows = backends.len();
-        // What a session is doing is for its own role and for superusers; that it is there, for all.
+        let rights = self.asker.rights();
+        // What a session is doing is for those who have its role's rights and for pg_read_all_stats; that it is there,
+        // for all.
         let seen: Vec<_> =
-            backends.iter().map(|backend| may_look_into(&self.user, &backend.user).then(|| backend.doing())).collect();
+            backends.iter().map(|backend| may_look_into(&rights, &backend.user).then(|| backend.doing())).collect();
         let doing = |f: fn(&crate::engine::activity::Doing) -> Option<DateTime<Utc>>| {
             seen.iter().map(|seen| seen.as_ref().and_then(|(_, doing)| f(doing))).collect::<Vec<_>>()
         };
@@ -131,7 +132,7 @@ impl Views {
             texts("datname", vec![Some(DATABASE.to_owned()); rows]),
             column("pid", Arc::new(backends.iter().map(|b| Some(b.pid)).collect::<Int32Array>())),
             column("leader_pid", Arc::new(Int32Array::new_null(rows))),
-            oids("usesysid", backends.iter().map(|b| role_oid(&b.user)).collect()),
+            oids("usesysid", backends.iter().map(|b| rights.objects().role(&b.user).map(|role| role.id)).collect()),
             texts("usename", backends.iter().map(|b| Some(b.user.clone())).collect()),
             texts("application_name", backends.iter().map(|b| Some(b.application_name())).collect()),
             texts_of("client_addr", |_, doing| doing.peer.map(|peer| peer.ip().to_canonical().to_string())),
@@ -157,11 +158,6 @@ impl Views {
             texts("backend_type", vec![Some("client backend".to_owned()); rows]),
         ]
     }
-}
-
-/// The object identifier of a role; until there are others, of `postgres` alone.
-fn role_oid(role: &str) -> Option<u32> {
-    (role == "postgres").then_some(SUPERUSER_OID)
 }
 
 /// SQL has no cursors yet, and the portals of the protocol are the connection's: none.

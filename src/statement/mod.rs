@@ -1,15 +1,20 @@
 //! Statements: one file for each family, from its syntax tree to what came of it.
 
+mod access_ast;
 mod ast;
 mod call;
 mod comment;
+mod copy;
 mod drop;
 mod explain;
+mod grant;
 mod insert;
 mod maintain;
+mod owner;
 mod parse;
 mod prepared;
 mod query;
+mod role;
 mod schema;
 mod setting;
 mod show;
@@ -68,12 +73,18 @@ pub(crate) async fn run(
     match kind {
         Kind::Query(query) => query::run(session, query, prepared, params, running).await,
         Kind::Insert(insert) => insert::run(session, insert, prepared, params).await,
+        Kind::Copy(copy) => copy::run(session, copy, running).await,
         Kind::Explain { analyze, verbose, statement } => {
             explain::run(session, statement, *analyze, *verbose, prepared, params, running).await
         }
         Kind::CreateTable(create) => table::create(session, create).await,
         Kind::CreateView(create) => view::create(session, create).await,
-        Kind::CreateSchema { name, if_not_exists } => schema::create(session, name, *if_not_exists),
+        Kind::CreateSchema { name, if_not_exists, owner } => {
+            schema::create(session, name, *if_not_exists, owner.as_ref())
+        }
+        Kind::Role(statement) => role::run(session, statement),
+        Kind::Grant(statement) => grant::run(session, statement),
+        Kind::Owner(statement) => owner::run(session, statement),
         Kind::Drop { object, names, if_exists, cascade } => drop::run(session, *object, names, *if_exists, *cascade),
         Kind::Comment { object, comment } => comment::run(session, object, comment.as_deref()),
         Kind::Set { name, value, local } => setting::set(session, name, value, *local),
@@ -123,6 +134,8 @@ fn writes(kind: &Kind) -> bool {
     match kind {
         Kind::Insert(_) | Kind::CreateTable(_) | Kind::CreateView(_) | Kind::CreateSchema { .. } => true,
         Kind::Drop { .. } | Kind::Comment { .. } | Kind::Call(_) => true,
+        Kind::Role(_) | Kind::Grant(_) | Kind::Owner(_) => true,
+        Kind::Copy(copy) => copy.from,
         Kind::Explain { analyze, statement, .. } => *analyze && writes(statement),
         _ => false,
     }
@@ -132,6 +145,7 @@ fn writes(kind: &Kind) -> bool {
 fn name(kind: &Kind) -> &'static str {
     match kind {
         Kind::Insert(_) => "INSERT",
+        Kind::Copy(_) => "COPY FROM",
         Kind::CreateTable(create) if create.as_query.is_some() => "CREATE TABLE AS",
         Kind::CreateTable(_) => "CREATE TABLE",
         Kind::CreateView(_) => "CREATE VIEW",
@@ -141,6 +155,10 @@ fn name(kind: &Kind) -> &'static str {
         Kind::Drop { object: ast::ObjectKind::Schema, .. } => "DROP SCHEMA",
         Kind::Comment { .. } => "COMMENT",
         Kind::Call(_) => "CALL",
+        Kind::Role(statement) => role::tag(statement),
+        Kind::Grant(statement) if statement.grant => "GRANT",
+        Kind::Grant(_) => "REVOKE",
+        Kind::Owner(_) => "ALTER",
         Kind::Explain { statement, .. } => name(statement),
         _ => "this statement",
     }

@@ -52,6 +52,8 @@ def main():
         tally.run("psycopg", program, sys.executable, HERE / "with_psycopg.py", str(server.port))
         tally.run("asyncpg", program, sys.executable, HERE / "with_asyncpg.py", str(server.port))
         tally.run("SQLAlchemy and pandas", program, sys.executable, HERE / "with_pandas.py", str(server.port))
+        tally.run("SQLAlchemy's inspector", program, sys.executable, HERE / "with_reflection.py", str(server.port))
+        tally.run("pgjdbc's metadata", program, "java", "-cp", JDBC, HERE / "WithMetadata.java", str(server.port))
         tally.run("pgjdbc", program, "java", "-cp", JDBC, HERE / "WithJdbc.java", str(server.port))
         tally.run("graceful stop", server.stop)
     tally.run("TLS and passwords", program, sys.executable, HERE / "with_tls.py")

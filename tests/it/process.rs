@@ -33,8 +33,13 @@ impl Server {
 
     /// The same with further arguments.
     pub fn start_with(data: &Path, arguments: &[&str]) -> Outcome<Self> {
+        Self::start_command(&[&["serve"], arguments].concat(), data)
+    }
+
+    /// The same with a command that ends up serving, and its arguments.
+    pub fn start_command(command_line: &[&str], data: &Path) -> Outcome<Self> {
         let mut command = Command::new(binary());
-        command.arg("serve").arg("--data").arg(data).args(["--listen", "127.0.0.1:0"]).args(arguments);
+        command.args(command_line).arg("--data").arg(data).args(["--listen", "127.0.0.1:0"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let log = child.stderr.take().ok_or("no log")?;
@@ -166,7 +171,7 @@ impl Drop for Server {
 
 /// What Cargo built beside this test, or what `AUDIENCEDB_BIN` names. `cargo build` has to come first: Cargo does
 /// not build another package's binary for a test.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("AUDIENCEDB_BIN") {
         return path.into();
     }

@@ -89,11 +89,6 @@ impl ScalarUDFImpl for Print {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let array = ColumnarValue::values_to_arrays(&args.args)?.remove(0);
         let formatting = args.config_options.extensions.get::<TextForms>().map(|forms| forms.0).unwrap_or_default();
-        // An instant is printed in the zone that its type names, which is the session's.
-        let formatting = match array.data_type() {
-            DataType::Timestamp(_, Some(zone)) => formatting.in_zone(zone)?,
-            _ => formatting,
-        };
         let field = Field::new("value", array.data_type().clone(), true);
         let schema = Arc::new(Schema::new(vec![field]));
         let rows = array.len();

@@ -11,7 +11,6 @@ mod current_schema;
 mod current_schemas;
 mod current_setting;
 mod current_user;
-mod format_type;
 mod pg_advisory_unlock_all;
 mod pg_backend_pid;
 mod pg_cancel_backend;
@@ -28,7 +27,6 @@ mod quote_literal;
 mod session_function;
 mod session_user;
 mod set_config;
-mod to_regtype;
 mod version;
 
 use std::sync::Arc;
@@ -38,6 +36,7 @@ use datafusion::logical_expr::ScalarUDF;
 use parking_lot::RwLock;
 
 use self::session_function::SessionFunction;
+use super::Asker;
 use super::notices::Notices;
 use super::settings::Values;
 use crate::engine::activity::Activity;
@@ -45,8 +44,6 @@ use crate::engine::activity::Activity;
 /// What the functions know of their session.
 #[derive(Debug)]
 pub(crate) struct SessionFacts {
-    /// Who logged in.
-    pub(crate) user: String,
     /// The database's name.
     pub(crate) database: String,
     /// The session's number.
@@ -57,6 +54,8 @@ pub(crate) struct SessionFacts {
     pub(crate) path: Arc<RwLock<Vec<String>>>,
     /// The live sessions.
     pub(crate) activity: Arc<Activity>,
+    /// Who asks.
+    pub(crate) asker: Asker,
     /// What the user is told besides results.
     pub(crate) notices: Notices,
     /// When the server started.
@@ -72,7 +71,6 @@ pub(crate) fn all(facts: SessionFacts) -> Vec<Arc<ScalarUDF>> {
         current_schemas::function(&facts),
         current_setting::function(&facts),
         current_user::function(&facts),
-        format_type::function(&facts),
         pg_advisory_unlock_all::function(&facts),
         pg_backend_pid::function(&facts),
         pg_cancel_backend::function(&facts),
@@ -86,7 +84,6 @@ pub(crate) fn all(facts: SessionFacts) -> Vec<Arc<ScalarUDF>> {
         quote_literal::function(&facts),
         session_user::function(&facts),
         set_config::function(&facts),
-        to_regtype::function(&facts),
         version::function(&facts),
     ];
     let functions = functions
@@ -109,12 +106,12 @@ mod tests {
 
     fn facts(settings: &Settings) -> SessionFacts {
         SessionFacts {
-            user: "ana".to_owned(),
             database: "audience".to_owned(),
             pid: 7,
             settings: settings.shared(),
             path: Arc::new(RwLock::new(vec!["segments".to_owned(), "public".to_owned()])),
             activity: Arc::default(),
+            asker: Asker::of("ana", settings),
             notices: Notices::default(),
             started: DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
         }
@@ -138,7 +135,7 @@ mod tests {
 
     #[test]
     fn names_are_unique() {
-        let settings = Settings::new("ana");
+        let settings = Settings::new("ana", false);
         let facts = facts(&settings);
         let mut seen = HashSet::new();
         for function in all(facts) {
@@ -151,7 +148,7 @@ mod tests {
 
     #[tokio::test]
     async fn functions_tell_the_facts() {
-        let context = context(&Settings::new("ana"));
+        let context = context(&Settings::new("ana", false));
         for (expression, expected) in [
             ("current_user", "ana"),
             ("session_user", "ana"),
@@ -183,7 +180,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_changed_setting_is_seen_by_the_next_call() {
-        let mut settings = Settings::new("ana");
+        let mut settings = Settings::new("ana", false);
         let context = context(&settings);
         settings.set("application_name", Some("psql"), Scope::Session).unwrap();
         let expression = "current_setting('application_name')";
@@ -192,7 +189,7 @@ mod tests {
 
     #[tokio::test]
     async fn sleep_takes_its_time_and_can_be_cut_short() {
-        let context = context(&Settings::new("ana"));
+        let context = context(&Settings::new("ana", false));
         let started = std::time::Instant::now();
         let slept = context.sql("SELECT pg_sleep(0.05)").await.unwrap().collect().await.unwrap();
         assert_eq!((slept[0].num_rows(), started.elapsed().as_millis() >= 50), (1, true));

@@ -10,7 +10,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, Signature, Vol
 
 use super::session_function::argument;
 use super::{SessionFacts, SessionFunction};
-use crate::engine::activity::check_signal;
+use crate::engine::activity::{Signal, check_signal};
 
 pub(super) fn function(facts: &Arc<SessionFacts>) -> SessionFunction {
     SessionFunction::new(
@@ -38,7 +38,7 @@ fn body(facts: &SessionFacts, args: &ScalarFunctionArgs) -> Result<ColumnarValue
         let backend = i32::try_from(pid).ok().and_then(|pid| facts.activity.find(pid));
         match &backend {
             Some(backend) => {
-                check_signal(&facts.user, backend, "canceled")?;
+                check_signal(&facts.asker.rights(), backend, Signal::Cancel)?;
                 backend.cancel();
             }
             None => facts.notices.warn(format!("PID {pid} is not a PostgreSQL backend process")),

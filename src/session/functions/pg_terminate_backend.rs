@@ -18,7 +18,7 @@ use datafusion::logical_expr::{
 
 use super::SessionFacts;
 use super::session_function::argument;
-use crate::engine::activity::check_signal;
+use crate::engine::activity::{Signal, check_signal};
 use crate::error::{Error, SqlState};
 
 pub(super) fn function(facts: &Arc<SessionFacts>) -> ScalarUDF {
@@ -96,7 +96,7 @@ impl PgTerminateBackend {
             self.facts.notices.warn(format!("PID {pid} is not a PostgreSQL backend process"));
             return Ok(false);
         };
-        check_signal(&self.facts.user, &backend, "terminated")?;
+        check_signal(&self.facts.asker.rights(), &backend, Signal::Terminate)?;
         backend.terminate();
         if timeout == 0
             || tokio::time::timeout(Duration::from_millis(timeout), backend.gone().cancelled()).await.is_ok()

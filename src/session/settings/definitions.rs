@@ -23,6 +23,7 @@ pub(super) enum Key {
     ClientEncoding,
     ClientMinMessages,
     DateStyle,
+    DefaultTableAccessMethod,
     DefaultTransactionDeferrable,
     DefaultTransactionIsolation,
     DefaultTransactionReadOnly,
@@ -200,6 +201,15 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     )
     .reported(),
     setting(
+        Key::DefaultTableAccessMethod,
+        STATEMENTS,
+        "default_table_access_method",
+        Kind::Text(checks::any),
+        "heap",
+        "how PostgreSQL would keep a new table; here all are kept in one way",
+    )
+    .only("heap", "tables are Delta Lake files, which the catalogs list as heap"),
+    setting(
         Key::DefaultTransactionDeferrable,
         STATEMENTS,
         "default_transaction_deferrable",
@@ -298,10 +308,11 @@ pub(super) static DEFINITIONS: &[Definition] = &[
         Key::Role,
         UNGROUPED,
         "role",
-        Kind::Enum(&["none"]),
+        Kind::Text(checks::any),
         "none",
-        "role whose rights count instead of the session user's; there are no others yet",
-    ),
+        "role whose rights count instead of the session user's: SET ROLE",
+    )
+    .internal(),
     setting(
         Key::RowSecurity,
         STATEMENTS,

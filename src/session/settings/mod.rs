@@ -47,15 +47,37 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Every setting at its default, for a session of `user`. Until there are other roles, `postgres` alone is a
-    /// superuser.
-    pub(crate) fn new(user: &str) -> Self {
+    /// Every setting at its default, for a session of `user`.
+    pub(crate) fn new(user: &str, superuser: bool) -> Self {
         let mut values = Values::new();
         values.set_internal(Key::SessionAuthorization, Value::Text(user.to_owned()));
-        values.set_internal(Key::IsSuperuser, Value::Bool(user == "postgres"));
+        values.set_internal(Key::IsSuperuser, Value::Bool(superuser));
         // The client hears these when it connects, not as changes.
         values.take_changed_reported();
         Self { values: Arc::new(RwLock::new(values)) }
+    }
+
+    /// The user that the session speaks for.
+    pub(crate) fn user(&self) -> String {
+        self.values.read().text(Key::SessionAuthorization).to_owned()
+    }
+
+    /// The role that the session has taken.
+    pub(crate) fn role(&self) -> Option<String> {
+        self.values.read().role().map(str::to_owned)
+    }
+
+    /// What `SET ROLE` sets, once it is known to be allowed; no other way leads there.
+    pub(crate) fn take_role(&mut self, role: Option<&str>, superuser: bool, scope: Scope) {
+        let mut values = self.values.write();
+        values.put(Key::Role, Value::Text(role.unwrap_or("none").to_owned()), scope);
+        values.put(Key::IsSuperuser, Value::Bool(superuser), scope);
+    }
+
+    /// What `SET SESSION AUTHORIZATION` sets, once it is known to be allowed.
+    pub(crate) fn speak_for(&mut self, user: &str, superuser: bool, scope: Scope) {
+        self.values.write().put(Key::SessionAuthorization, Value::Text(user.to_owned()), scope);
+        self.take_role(None, superuser, scope);
     }
 
     /// A second handle on the same values.
@@ -93,11 +115,6 @@ impl Settings {
         let values = self.values.read();
         let shown: Vec<_> = DEFINITIONS.iter().map(|d| (d.name, values.show(d), d.description)).collect();
         shown.into_iter()
-    }
-
-    /// Back to the default.
-    pub(crate) fn reset(&mut self, name: &str) -> Result<()> {
-        self.set(name, None, Scope::Session)
     }
 
     /// Everything back to the default, except what belongs to the open transaction.
@@ -240,7 +257,7 @@ mod tests {
 
     #[test]
     fn typed_getters_have_their_defaults() {
-        let settings = Settings::new("ana");
+        let settings = Settings::new("ana", false);
         assert_eq!((settings.statement_timeout(), settings.target_partitions()), (None, None));
         assert_eq!(settings.batch_size().map(|rows| rows.get()), Some(8192));
         assert_eq!(settings.display_name("datestyle").unwrap(), "DateStyle");

@@ -116,6 +116,21 @@ impl Values {
         slot.session = slot.reset.clone();
     }
 
+    /// Sets what SQL cannot, for as long as SQL could.
+    pub(super) fn put(&mut self, key: Key, value: Value, scope: Scope) {
+        self.store(&DEFINITIONS[key as usize], (value, Source::Session), scope);
+    }
+
+    /// The role that was taken; `None` if none was.
+    pub(crate) fn role(&self) -> Option<&str> {
+        Some(self.text(Key::Role)).filter(|role| *role != "none")
+    }
+
+    /// The user that the session speaks for.
+    pub(crate) fn user(&self) -> &str {
+        self.text(Key::SessionAuthorization)
+    }
+
     fn store(&mut self, definition: &Definition, value: Sourced, scope: Scope) {
         let in_block = self.in_block;
         let slot = self.slot_mut(definition.key);

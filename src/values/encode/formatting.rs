@@ -101,11 +101,6 @@ impl Formatting {
         Ok(formatting)
     }
 
-    /// The same in the time zone of this name.
-    pub(crate) fn in_zone(self, zone: &str) -> Result<Self> {
-        Ok(Self { zone: Zone::parse(zone).ok_or_else(|| invalid("TimeZone", zone))?, ..self })
-    }
-
     /// The session's time zone.
     pub(crate) fn zone(&self) -> Zone {
         self.zone
