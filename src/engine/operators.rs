@@ -10,6 +10,7 @@ use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExp
 use datafusion::logical_expr::{Expr, ExprSchemable, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
+use super::semantics::unknown::resolved;
 use crate::error::{Error, SqlState, type_name};
 
 /// The planner of binary operators.
@@ -19,6 +20,7 @@ pub(super) struct PostgresOperators;
 impl ExprPlanner for PostgresOperators {
     fn plan_binary_op(&self, expression: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
         let RawBinaryExpr { op, left, right } = expression;
+        let (left, right) = (resolved(left, schema)?, resolved(right, schema)?);
         let types = (left.get_type(schema), right.get_type(schema));
         let (Ok(left_type), Ok(right_type)) = types else {
             return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }));

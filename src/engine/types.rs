@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, CharacterLength, DataType as SqlType, ExactNumberInfo, TimezoneInfo,
 };
 
-use crate::error::{Error, Result, SqlState};
+use crate::error::{Error, Result, SqlState, no_type};
 use crate::pg_catalog::{Reg, builtin};
 
 /// `numeric` without precision: DESIGN's choice, told to the user by a notice where a column is declared so.
@@ -73,10 +73,7 @@ pub(crate) fn storable(sql: &SqlType) -> Result<PgType> {
             return Err(Error::unsupported(format!("type {name}")).with_hint("use bigint and give the ids yourself"));
         }
         other => {
-            return Err(Error::new(
-                SqlState::UNDEFINED_OBJECT,
-                format!("type \"{}\" does not exist or can't be stored", other.to_string().to_lowercase()),
-            ));
+            return Err(no_type(&other.to_string().to_lowercase()));
         }
     })
 }

@@ -5,6 +5,7 @@
 
 mod columns;
 mod constraints;
+mod privileges;
 mod relations;
 mod routines;
 
@@ -21,8 +22,7 @@ use crate::pg_catalog::{DATABASE, Fill, PgCatalog, builtin};
 pub(crate) const INFORMATION_SCHEMA: &str = "information_schema";
 
 /// Views of which a warehouse has no rows.
-const EMPTY: [&str; 32] = [
-    "administrable_role_authorizations",
+const EMPTY: [&str; 31] = [
     "attributes",
     "check_constraint_routine_usage",
     "column_column_usage",
@@ -60,19 +60,25 @@ const EMPTY: [&str; 32] = [
 pub(crate) fn view(catalog: &Arc<PgCatalog>, name: &str) -> Option<Arc<dyn TableProvider>> {
     let relation = builtin::relation(INFORMATION_SCHEMA, name)?;
     let fill: Fill = match name {
+        "administrable_role_authorizations" => privileges::fill_administrable_roles,
+        "applicable_roles" => privileges::fill_applicable_roles,
         "character_sets" => fill_character_sets,
         "check_constraints" => constraints::fill_checks,
+        "column_privileges" => privileges::fill_column_privileges,
         "columns" => columns::fill,
         "constraint_column_usage" => constraints::fill_column_usage,
         "constraint_table_usage" => constraints::fill_table_usage,
         "element_types" => columns::fill_elements,
-        "enabled_roles" => fill_enabled_roles,
+        "enabled_roles" => privileges::fill_enabled_roles,
         "information_schema_catalog_name" => fill_catalog_name,
         "key_column_usage" => constraints::fill_key_columns,
         "parameters" => routines::fill_parameters,
+        "role_column_grants" => privileges::fill_role_column_grants,
+        "role_table_grants" => privileges::fill_role_table_grants,
         "routines" => routines::fill,
         "schemata" => relations::fill_schemata,
         "table_constraints" => constraints::fill,
+        "table_privileges" => privileges::fill_table_privileges,
         "tables" => relations::fill_tables,
         "view_table_usage" => relations::fill_view_tables,
         "views" => relations::fill_views,
@@ -90,14 +96,6 @@ fn fill_character_sets(_: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Result<()>
     let mut out =
         rows.columns(["character_set_name", "character_repertoire", "form_of_use", "default_collate_name"])?;
     out.push(["UTF8".into(), "UCS".into(), "UTF8".into(), "C".into()])
-}
-
-fn fill_enabled_roles(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Result<()> {
-    let mut out = rows.columns(["role_name"])?;
-    for role in catalog.view.objects().roles() {
-        out.push([role.name.as_str().into()])?;
-    }
-    Ok(())
 }
 
 /// `YES` or `NO`.

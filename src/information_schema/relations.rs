@@ -25,10 +25,10 @@ pub(super) fn fill_tables(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> R
         out.push([DATABASE.into(), schema.into(), name.into(), kind.into(), insertable, yes_or_no(false)])
     };
     let objects = catalog.view.objects();
-    for table in objects.tables() {
+    for table in objects.tables().filter(|table| catalog.rights.sees(table.id)) {
         push(&table.schema, &table.name, false, true)?;
     }
-    for view in objects.views() {
+    for view in objects.views().filter(|view| catalog.rights.sees(view.id)) {
         push(&view.schema, &view.name, true, false)?;
     }
     for relation in builtin::RELATIONS.iter() {
@@ -54,7 +54,7 @@ pub(super) fn fill_views(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Re
         let no = || yes_or_no(false);
         out.push([DATABASE.into(), schema.into(), name.into(), definition, "NONE".into(), no(), no(), no(), no(), no()])
     };
-    for view in catalog.view.objects().views() {
+    for view in catalog.view.objects().views().filter(|view| catalog.rights.sees(view.id)) {
         push(&view.schema, &view.name, pg_views::definition(&view.sql).into())?;
     }
     for relation in builtin::RELATIONS.iter().filter(|relation| relation.kind == "v") {

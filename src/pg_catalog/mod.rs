@@ -42,6 +42,7 @@ pub(crate) use self::pg_database::DATABASE;
 pub(crate) use self::pg_proc::EngineFunctions;
 use self::rows::Rows;
 use self::table::{CatalogTable, Wanted};
+use crate::privileges::Rights;
 
 /// The schema of these tables. It is looked in before the search path, as in PostgreSQL.
 pub(crate) const PG_CATALOG: &str = "pg_catalog";
@@ -57,6 +58,8 @@ pub(crate) struct PgCatalog {
     pub(crate) search_path: Vec<String>,
     /// What can be called.
     pub(crate) functions: Arc<EngineFunctions>,
+    /// The rights of who asks.
+    pub(crate) rights: Rights,
 }
 
 impl std::fmt::Debug for PgCatalog {
@@ -91,6 +94,7 @@ impl PgCatalog {
             "pg_roles" => roles::fill_roles,
             "pg_auth_members" => roles::fill_members,
             "pg_group" => roles::fill_groups,
+            "pg_shdescription" => roles::fill_comments,
             "pg_user" | "pg_shadow" => roles::fill_users,
             _ => match builtin::rows(name) {
                 Some(_) => table::fill_builtin,

@@ -39,6 +39,7 @@ pub(crate) const INTERNAL_LANGUAGE: u32 = 12;
 pub(crate) mod catalogs {
     pub(crate) const PG_PROC: u32 = 1255;
     pub(crate) const PG_CLASS: u32 = 1259;
+    pub(crate) const PG_AUTHID: u32 = 1260;
     pub(crate) const PG_CONSTRAINT: u32 = 2606;
     pub(crate) const PG_NAMESPACE: u32 = 2615;
     pub(crate) const PG_REWRITE: u32 = 2618;

@@ -167,3 +167,22 @@ pub(super) fn fill_members(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> 
 pub(super) fn database_owner(catalog: &PgCatalog) -> u32 {
     owner(catalog, oids::DATABASE)
 }
+
+/// `pg_shdescription`: comments on roles.
+pub(super) fn fill_comments(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Result<()> {
+    let mut out = rows.columns(["objoid", "classoid", "description"])?;
+    for role in roles(catalog) {
+        if let Some(comment) = &role.comment {
+            out.push([role.id.into(), oids::catalogs::PG_AUTHID.into(), comment.as_str().into()])?;
+        }
+    }
+    Ok(())
+}
+
+impl PgCatalog {
+    /// The comment on a role.
+    pub(crate) fn role_comment(&self, class: u32, oid: u32) -> Option<&str> {
+        let role = self.view.objects().role_by_id(oid).filter(|_| class == oids::catalogs::PG_AUTHID)?;
+        role.comment.as_deref()
+    }
+}

@@ -15,7 +15,7 @@ use crate::session::{Execution, Prepared, Rows, Running, Session};
 pub(super) async fn columns(session: &mut Session, target: &ShowTarget) -> Result<SchemaRef> {
     match target {
         ShowTarget::All => Ok(text_columns(&["name", "setting", "description"])),
-        ShowTarget::Setting(name) => Ok(text_columns(&[session.settings().display_name(name)?])),
+        ShowTarget::Setting(name) => Ok(text_columns(&[&session.settings().display_name(name)?])),
         ShowTarget::Tables | ShowTarget::Functions { .. } => {
             let (_, columns) = query::describe(session, &catalog_query(target)?, &[]).await?;
             columns.ok_or_else(|| Error::internal("a query of the catalog has no columns"))

@@ -10,6 +10,7 @@
 //! * [`zone`]: `timestamptz` cast to `timestamp` or `date` is the session's wall clock.
 //! * [`only_row`]: a correlated sub-query that yields a column and no aggregate is taken for one value, and is an error
 //!   where it yields two.
+//! * [`unknown`]: quoted literals take the type of what they stand beside (a rule of its own, run before).
 //! * [`not_in`]: a constant is not known to be absent from rows of which one is null.
 
 mod arithmetic;
@@ -17,9 +18,10 @@ mod convert;
 mod exists;
 mod not_in;
 pub(super) mod only_row;
-mod print;
+pub(super) mod print;
 mod read;
 mod round;
+pub(super) mod unknown;
 pub(super) mod zone;
 
 use std::sync::Arc;
@@ -34,6 +36,7 @@ use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPla
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use self::convert::Context;
+pub(crate) use self::convert::assigned_text;
 use crate::error::{Error, SqlState, type_name};
 
 /// The rule.

@@ -25,9 +25,11 @@ fn object(catalog: &PgCatalog, row: &Row<'_>) -> Result<Option<String>> {
     Ok(object.and_then(|oid| catalog.comment(class, oid, 0)).map(str::to_owned))
 }
 
-/// Databases, roles and tablespaces have no comments.
-fn shared(_: &PgCatalog, _: &Row<'_>) -> Result<Option<String>> {
-    Ok(None)
+/// Roles can have comments, the database and its tablespaces have none.
+fn shared(catalog: &PgCatalog, row: &Row<'_>) -> Result<Option<String>> {
+    let class = row.text(1).and_then(|name| builtin::relation(PG_CATALOG, name)).map(|relation| relation.oid);
+    let oid = row.oid(catalog, 0, Reg::Role)?;
+    Ok(class.zip(oid).and_then(|(class, oid)| catalog.role_comment(class, oid)).map(str::to_owned))
 }
 
 fn column(catalog: &PgCatalog, row: &Row<'_>) -> Result<Option<String>> {
