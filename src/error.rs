@@ -33,6 +33,7 @@ use std::num::NonZeroU32;
 use datafusion::error::DataFusionError;
 
 pub(crate) use nearest::nearest;
+pub(crate) use planning::no_type;
 pub use sqlstate::SqlState;
 pub(crate) use type_name::type_name;
 
@@ -108,6 +109,13 @@ impl Error {
     /// longer at a place in what the client sent.
     pub(crate) fn inside(mut self, what: impl fmt::Display) -> Self {
         self.message = format!("{what}: {}", self.message);
+        self.position = None;
+        self.place = None;
+        self
+    }
+
+    /// The error without its place, in a text that the client did not send now.
+    pub(crate) fn placeless(mut self) -> Self {
         self.position = None;
         self.place = None;
         self

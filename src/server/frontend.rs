@@ -13,6 +13,8 @@ use super::error::protocol_violation;
 const LARGE: usize = 0x3fff_ffff;
 /// Longest message of any other type.
 const SMALL: usize = 10_000;
+/// Longest answer to a question of the login: it comes from somebody who is not known yet.
+const ANSWER: usize = 1_100;
 
 /// One message as it came: its type byte and its body.
 pub(super) struct Frame {
@@ -93,6 +95,7 @@ pub(super) fn take_frame(input: &mut BytesMut) -> Result<Option<Frame>> {
     let longest = match tag {
         b'Q' | b'P' | b'B' | b'F' | b'd' => LARGE,
         b'C' | b'D' | b'E' | b'H' | b'S' | b'X' | b'c' | b'f' => SMALL,
+        b'p' => ANSWER,
         _ => return Err(protocol_violation(format!("invalid frontend message type {tag}"))),
     };
     let Some(length) = input.get(1..5) else {
@@ -218,7 +221,7 @@ impl Body {
     }
 
     /// A length, then so many bytes; length -1 is NULL.
-    fn value(&mut self) -> Result<Option<Bytes>> {
+    pub(super) fn value(&mut self) -> Result<Option<Bytes>> {
         let length = self.i32()?;
         if length == -1 {
             return Ok(None);

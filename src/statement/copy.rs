@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use catalog::objects::{Relation, TableDef};
+use catalog::objects::{Privileges, Relation, TableDef};
 use catalog::store::{Location, Upload};
 use catalog::types::PgType;
 use datafusion::arrow::array::RecordBatch;
@@ -47,9 +47,9 @@ type File = (Option<String>, BoxStream<'static, Result<Bytes>>);
 pub(super) async fn run(session: &mut Session, copy: &Copy, running: Running) -> Result<Execution> {
     if let CopyPlace::File(_) = &copy.place {
         let (allowed, role, what) = if copy.from {
-            (session.may_read_server_files(), "pg_read_server_files", "from")
+            (session.may_read_server_files()?, "pg_read_server_files", "from")
         } else {
-            (session.may_write_server_files(), "pg_write_server_files", "to")
+            (session.may_write_server_files()?, "pg_write_server_files", "to")
         };
         if !allowed {
             let message = format!("must be superuser or have privileges of the {role} role to COPY {what} a file");
@@ -78,6 +78,8 @@ async fn from(
     }
     let existing: Vec<&str> = def.columns.iter().map(|column| column.name.as_str()).collect();
     let filled = columns_named(named, &existing, &def.name)?;
+    let relation = Relation::Table(Arc::clone(&def));
+    session.rights()?.check_relation(&relation, Privileges::INSERT, filled.iter().map(|&index| existing[index]))?;
     let planner = session.planner()?;
     let zone = Formatting::from_settings(|name| session.setting(name))?.zone();
     let mut columns = Vec::with_capacity(filled.len());
@@ -147,7 +149,10 @@ fn only_files() -> Error {
 /// The table that rows are copied into.
 fn target(session: &mut Session, name: &QualifiedName) -> Result<Arc<TableDef>> {
     match table::find(session, name)? {
-        Relation::Table(def) => Ok(def),
+        Relation::Table(def) => {
+            table::writable(&def)?;
+            Ok(def)
+        }
         Relation::View(view) => {
             Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("cannot copy to view \"{}\"", view.name)))
         }
@@ -293,6 +298,8 @@ async fn to(session: &mut Session, copy: &Copy, running: Running) -> Result<Exec
             };
             let existing: Vec<&str> = def.columns.iter().map(|column| column.name.as_str()).collect();
             let chosen = columns_named(columns, &existing, &def.name)?;
+            let read = chosen.iter().map(|&index| existing[index]);
+            session.rights()?.check_relation(&Relation::Table(Arc::clone(&def)), Privileges::SELECT, read)?;
             let source = provider_as_source(planner.relations().table(def.id).await?);
             let scan = LogicalPlanBuilder::scan(def.name.as_str(), source, None)?;
             let all = scan.schema().columns();

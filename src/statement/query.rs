@@ -20,12 +20,12 @@ pub(super) async fn describe(
     query: &Query,
     declared: &[Option<FieldRef>],
 ) -> Result<(Vec<FieldRef>, Option<SchemaRef>)> {
-    let plan = session.planner()?.query(query, declared).await?;
+    let plan = session.planner()?.described(query, declared).await?;
     let params = parameters(&plan.logical, declared)?;
     // A parameter whose type was inferred can decide the type of a column: planned again, with all types known.
     if params.len() > declared.iter().flatten().count() {
         let known: Vec<Option<FieldRef>> = params.iter().cloned().map(Some).collect();
-        let plan = session.planner()?.query(query, &known).await?;
+        let plan = session.planner()?.described(query, &known).await?;
         return Ok((params, Some(plan.columns)));
     }
     Ok((params, Some(plan.columns)))

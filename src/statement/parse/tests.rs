@@ -280,7 +280,6 @@ fn what_we_do_not_have_is_named() {
         ("PREPARE TRANSACTION 'x'", "PREPARE TRANSACTION"),
         ("COMMIT AND CHAIN", "COMMIT AND CHAIN"),
         ("COMMIT PREPARED 'x'", "COMMIT PREPARED"),
-        ("SET ROLE analyst", "SET ROLE"),
         ("SET TRANSACTION SNAPSHOT 'x'", "SET TRANSACTION SNAPSHOT"),
         ("SET TIME ZONE INTERVAL '1' HOUR", "SET TIME ZONE INTERVAL"),
         ("EXPLAIN (FORMAT json) SELECT 1", "EXPLAIN (FORMAT JSON)"),
