@@ -402,7 +402,7 @@ async fn command() -> Outcome {
     let arguments = ["demo", "--profiles", "200", "--seed", "3"];
     let mut first = None;
     for _ in 0..2 {
-        let mut server = Server::start_with(&arguments, &data)?;
+        let mut server = Server::start_command(&arguments, &data)?;
         let client = server.connect().await?;
         same("profiles", value(&client, "SELECT count(*) FROM profiles").await?.as_str(), "200")?;
         let events = value(&client, "SELECT count(*) FROM events").await?;
@@ -412,10 +412,10 @@ async fn command() -> Outcome {
         same("exit code", server.wait(Duration::from_secs(10))?.code(), Some(0))?;
     }
     // What was not asked for is not asked after, and what somebody adds is his.
-    let server = Server::start_with(&["demo"], &data)?;
+    let server = Server::start_command(&["demo"], &data)?;
     server.connect().await?.batch_execute("CREATE TABLE mine (n integer)").await?;
     server.kill()?;
-    let server = Server::start_with(&["demo"], &data)?;
+    let server = Server::start_command(&["demo"], &data)?;
     same("mine", value(&server.connect().await?, "SELECT count(*) FROM mine").await?.as_str(), "0")?;
     server.kill()?;
 
@@ -464,7 +464,7 @@ async fn killed_while_it_is_made() -> Outcome {
 
     let whole = TempDir::new()?;
     let started = Instant::now();
-    Server::start_with(&arguments[..3], whole.path())?.kill()?;
+    Server::start_command(&arguments[..3], whole.path())?.kill()?;
     let took = started.elapsed();
     let relations = query(whole.path(), count)?;
     let rows = "SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM truth.persons)";
@@ -483,6 +483,6 @@ async fn killed_while_it_is_made() -> Outcome {
         }
     }
     ensure(nothing > 0, "no kill came while the demo was made")?;
-    let server = Server::start_with(&arguments[..3], folder.path())?;
+    let server = Server::start_command(&arguments[..3], folder.path())?;
     same("rows", value(&server.connect().await?, rows).await?, events[0].clone())
 }

@@ -7,6 +7,7 @@ usage: store.py
 """
 
 import base64
+import gzip
 import hashlib
 import hmac
 import json
@@ -16,13 +17,16 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 from contextlib import contextmanager
 from email.utils import formatdate
 from pathlib import Path
 
+import duckdb
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from served import Server, Tally, binary  # noqa: E402
+from served import Server, Tally, binary, load  # noqa: E402
 
 # A lease that is not renewed runs out after 15 s by its contender's clock; a start needs a little more.
 TAKEOVER = 40
@@ -37,13 +41,13 @@ def free_port():
 def main():
     tally = Tally("store")
     with tempfile.TemporaryDirectory() as scratch:
-        s3(tally)
+        s3(tally, scratch)
         gs(tally, scratch)
         az(tally, scratch)
     tally.end()
 
 
-def s3(tally):
+def s3(tally, scratch):
     port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
     os.environ.update(
@@ -53,6 +57,30 @@ def s3(tally):
     with serving([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], port):
         urllib.request.urlopen(urllib.request.Request(f"{endpoint}/warehouse", method="PUT")).close()
         check(tally, "s3://warehouse/grocer")
+        loads(tally, endpoint, scratch)
+
+
+def loads(tally, endpoint, scratch):
+    """Files in S3 into a table: a folder with partitions, a pattern, each file once, whichever way it is named."""
+    rows = b"id,note\n1,a\n2,b\n"
+    parquet = Path(scratch) / "rows.parquet"
+    duckdb.sql(f"COPY (SELECT range AS id, 'note ' || range AS note FROM range(1000)) TO '{parquet}'")
+    objects = {
+        "in/day=2024-01-01/rows.csv": rows, "in/day=2024-01-02/rows.csv.gz": gzip.compress(rows),
+        "in/day=2024-01-03/x y%.ndjson": b'{"id":3,"note":"c"}\n', "in/day=2024-01-04/rows.parquet": parquet.read_bytes(),
+    }
+    for key, content in objects.items():
+        url = f"{endpoint}/warehouse/{urllib.parse.quote(key)}"
+        urllib.request.urlopen(urllib.request.Request(url, content, {"Content-Type": "binary/octet-stream"}, method="PUT")).close()
+    data = str(Path(scratch) / "local")
+    load("s3://warehouse/in", "t", data)
+    found = query(data, "SELECT day::text AS day, count(*) AS rows, sum(id) AS ids FROM t GROUP BY day ORDER BY day")
+    expected = [("2024-01-01", 2, 3), ("2024-01-02", 2, 3), ("2024-01-03", 1, 3), ("2024-01-04", 1000, 499500)]
+    tally.same("files in S3 are loaded", found, [dict(zip(("day", "rows", "ids"), row)) for row in expected])
+    load("s3://warehouse/in/*/rows.csv*", "t", data)
+    tally.same("and each once", query(data, "SELECT count(*) AS n FROM t"), [{"n": 1005}])
+    load("s3://warehouse/in/day=2024-01-03", "t", "s3://warehouse/other")
+    tally.same("from S3 to S3", query("s3://warehouse/other", "SELECT id, note FROM t"), [{"id": 3, "note": "c"}])
 
 
 def gs(tally, scratch):

@@ -147,6 +147,11 @@ impl Location {
         self.local.as_deref()
     }
 
+    /// What stands before the keys of objects there: `/`, or `s3://bucket/`.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Lets plans read objects of this place, by their [`Object::name`] or by their key below the URL that is returned.
     pub fn register(&self, runtime: &RuntimeEnv) -> ObjectStoreUrl {
         runtime.register_object_store(self.store_url.as_ref(), Arc::clone(&self.store));
