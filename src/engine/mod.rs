@@ -6,6 +6,7 @@ pub(crate) mod activity;
 mod admission;
 mod array_length;
 mod compute;
+mod constants;
 mod group;
 mod interrupt;
 mod maintenance;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use catalog::objects::{ObjectId, Privileges, Relation, ViewDef};
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
@@ -21,6 +22,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::DATABASE;
+use super::constants;
 use super::names::Names;
 use super::relations::Relations;
 use super::types::CastTypes;
@@ -316,6 +318,13 @@ impl Planner {
     /// The optimized physical plan of a query without open parameters.
     pub(crate) async fn physical(&self, logical: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
         Ok(self.state.create_physical_plan(logical).await?)
+    }
+
+    /// The rows of a query without open parameters that are constants in the statement; `None` if it has to be run.
+    pub(crate) fn constant_rows(&self, logical: &LogicalPlan) -> Result<Option<RecordBatch>> {
+        let analyzer = self.state.analyzer();
+        let plan = analyzer.execute_and_check(logical.clone(), self.state.config_options(), |_, _| {})?;
+        Ok(constants::rows(&plan, &self.state)?)
     }
 
     /// A constant expression of a column default, planned to stand in a projection.

@@ -90,9 +90,13 @@ async fn run_grouped(
 ) -> Result<Execution> {
     let planner = session.planner()?;
     let plan = plan(session, &planner, &def, insert, &query::known(prepared), params).await?;
-    let physical = planner.physical(&plan).await?;
-    let batches: Vec<RecordBatch> =
-        session.engine().stream(physical, planner.state().task_ctx())?.try_collect().await?;
+    let batches: Vec<RecordBatch> = match planner.constant_rows(&plan)? {
+        Some(batch) => vec![batch],
+        None => {
+            let physical = planner.physical(&plan).await?;
+            session.engine().stream(physical, planner.state().task_ctx())?.try_collect().await?
+        }
+    };
     // One form for all sessions, whatever zone they read instants in.
     let schema = Arc::new(catalog::table::schema(&def)?);
     let mut columns = Vec::with_capacity(schema.fields().len());
