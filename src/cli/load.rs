@@ -1,6 +1,5 @@
 //! `audiencedb load`: files into a table, with progress.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;

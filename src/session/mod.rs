@@ -326,8 +326,20 @@ impl Session {
     /// Commits the statement's rows together with those of others. Cancelled in time it takes them back.
     async fn commit_grouped(&mut self, running: &Running) -> Result<()> {
         let Some((def, rows)) = self.grouped.take() else { return Ok(()) };
+        let limit = self.settings.lock_timeout().filter(|_| !def.primary_key.is_empty());
         let mut ticket = self.engine.join_group(def, rows);
-        match running.race(ticket.outcome()).await {
+        let outcome = match limit {
+            None => running.race(ticket.outcome()).await,
+            Some(limit) => match tokio::time::timeout(limit, running.race(ticket.outcome())).await {
+                Ok(outcome) => outcome,
+                Err(_) if ticket.withdraw() => {
+                    let message = "canceling statement due to lock timeout";
+                    return Err(Error::new(SqlState::LOCK_NOT_AVAILABLE, message));
+                }
+                Err(_) => running.race(ticket.outcome()).await,
+            },
+        };
+        match outcome {
             // Too late: what has begun to be committed is told as it ends.
             Err(e) if e.sqlstate == SqlState::QUERY_CANCELED && !ticket.withdraw() => ticket.outcome().await,
             outcome => outcome,
