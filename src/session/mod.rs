@@ -327,11 +327,15 @@ impl Session {
     async fn commit_grouped(&mut self, running: &Running) -> Result<()> {
         let Some((def, rows)) = self.grouped.take() else { return Ok(()) };
         let mut ticket = self.engine.join_group(def, rows);
-        match running.race(ticket.outcome()).await {
+        let outcome = match running.race(ticket.outcome()).await {
             // Too late: what has begun to be committed is told as it ends.
             Err(e) if e.sqlstate == SqlState::QUERY_CANCELED && !ticket.withdraw() => ticket.outcome().await,
             outcome => outcome,
+        };
+        if outcome.is_ok() {
+            self.engine.metrics().commits.inc();
         }
+        outcome
     }
 
     /// Leaves rows to be committed with those of others when the statement ends.
