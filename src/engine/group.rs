@@ -218,7 +218,7 @@ impl Engine {
             let Some(def) = now else { return Ok(()) };
             let planner = self.group_planner(&work);
             let mut checked_at = None;
-            if keyed {
+            if waiting.first().is_some_and(|member| !member.def.primary_key.is_empty()) {
                 checked_at = work.view().committed(id).await?.map(|state| state.version);
                 self.refuse_taken_keys(&planner, &def, waiting).await?;
             }

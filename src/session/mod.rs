@@ -339,11 +339,15 @@ impl Session {
                 Err(_) => running.race(ticket.outcome()).await,
             },
         };
-        match outcome {
+        let outcome = match outcome {
             // Too late: what has begun to be committed is told as it ends.
             Err(e) if e.sqlstate == SqlState::QUERY_CANCELED && !ticket.withdraw() => ticket.outcome().await,
             outcome => outcome,
+        };
+        if outcome.is_ok() {
+            self.engine.metrics().commits.inc();
         }
+        outcome
     }
 
     /// Leaves rows to be committed with those of others when the statement ends.
