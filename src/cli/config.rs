@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use audiencedb::server::{LogStatement, Plaintext, ServerOptions, StatementLogOptions, Tls, TlsOptions, TlsVersion};
-use audiencedb::{AdmissionOptions, EngineOptions, Error, Result, SqlState};
+use audiencedb::{AdmissionOptions, EngineOptions, Error, MaintenanceOptions, Result, SqlState};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -40,6 +40,7 @@ pub(super) struct Config {
     tls: TlsSection,
     pub(super) log: Log,
     pub(super) http: Http,
+    maintenance: Maintenance,
     store: BTreeMap<String, String>,
 }
 
@@ -95,6 +96,19 @@ pub(super) struct Http {
     pub(super) listen: Option<SocketAddr>,
 }
 
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+struct Maintenance {
+    background: bool,
+    every: Time,
+    small_files: usize,
+    commits: u32,
+    clean_every: Time,
+    share: f64,
+    retain: Time,
+    retain_log: Time,
+}
+
 impl Default for Config {
     /// What the parts' own options have as defaults.
     fn default() -> Self {
@@ -115,6 +129,7 @@ impl Default for Config {
             tls: TlsSection::default(),
             log: Log::default(),
             http: Http::default(),
+            maintenance: Maintenance::default(),
             store: BTreeMap::new(),
         }
     }
@@ -130,6 +145,22 @@ impl Default for Memory {
 impl Default for Spill {
     fn default() -> Self {
         Self { folder: None, limit: Size(EngineOptions::new("").spill_limit) }
+    }
+}
+
+impl Default for Maintenance {
+    fn default() -> Self {
+        let usual = MaintenanceOptions::default();
+        Self {
+            background: usual.background,
+            every: Time(usual.every),
+            small_files: usual.small_files,
+            commits: usual.commits,
+            clean_every: Time(usual.clean_every),
+            share: usual.share,
+            retain: Time(usual.retain),
+            retain_log: Time(usual.retain_log),
+        }
     }
 }
 
@@ -201,6 +232,12 @@ impl Config {
         if self.max_connections == 0 || self.superuser_reserved_connections >= self.max_connections {
             return Err(wrong("superuser_reserved_connections has to be less than max_connections"));
         }
+        let share = self.maintenance.share;
+        if !(share > 0.0 && share <= 1.0) || self.maintenance.every.0 < Duration::from_secs(1) {
+            return Err(wrong(
+                "maintenance.share has to be above 0 and at most 1, maintenance.every at least a second",
+            ));
+        }
         if let Some(name) = self.store.keys().find(|name| !STORE_PREFIXES.iter().any(|p| name.starts_with(p))) {
             return Err(wrong(format!("store.{name} does not begin with {}", STORE_PREFIXES.join(", "))));
         }
@@ -237,6 +274,20 @@ impl Config {
         options.admission = AdmissionOptions { heavy_statements, queue: self.admission.queue };
         options.store = self.store.clone().into_iter().collect();
         options
+    }
+
+    /// When tables are maintained.
+    pub(super) fn maintenance(&self) -> MaintenanceOptions {
+        MaintenanceOptions {
+            background: self.maintenance.background,
+            every: self.maintenance.every.0,
+            small_files: self.maintenance.small_files,
+            commits: self.maintenance.commits,
+            clean_every: self.maintenance.clean_every.0,
+            share: self.maintenance.share,
+            retain: self.maintenance.retain.0,
+            retain_log: self.maintenance.retain_log.0,
+        }
     }
 
     /// The options of the server; reads certificate and key.
@@ -301,14 +352,12 @@ fn set(table: &mut Table, known: &[(Option<String>, String)], name: &str, key: &
         Some(group) => defaults.get(group).and_then(|section| section.get(setting)),
         None => defaults.get(setting),
     };
+    let not = |what: &str| wrong(format!("the environment variable {name} is not {what}: \"{value}\""));
     let value = match default {
-        Some(Value::Integer(_)) => Value::Integer(
-            value
-                .trim()
-                .parse()
-                .map_err(|_| wrong(format!("the environment variable {name} is not a number: \"{value}\"")))?,
-        ),
-        _ => Value::String(value),
+        Some(Value::Integer(_)) => Value::Integer(value.trim().parse().map_err(|_| not("a number"))?),
+        Some(Value::Float(_)) => Value::Float(value.trim().parse().map_err(|_| not("a number"))?),
+        Some(Value::Boolean(_)) => Value::Boolean(value.trim().parse().map_err(|_| not("true or false"))?),
+        _ => Value::String(value.clone()),
     };
     let of = match group {
         Some(group) => section(table, group)?,

@@ -62,7 +62,8 @@ impl Serve {
             config.http.listen = Some(listen);
         }
         super::log::install(&config.log.level, config.log.format)?;
-        let maintenance = MaintenanceOptions { background: !self.no_maintenance, ..MaintenanceOptions::default() };
+        let mut maintenance = config.maintenance();
+        maintenance.background &= !self.no_maintenance;
         serve(&config, maintenance, prepare, greet).await
     }
 }
