@@ -28,10 +28,12 @@ mod type_name;
 mod values;
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use datafusion::error::DataFusionError;
 
 pub(crate) use nearest::nearest;
+pub(crate) use planning::no_type;
 pub use sqlstate::SqlState;
 pub(crate) use type_name::type_name;
 
@@ -53,6 +55,8 @@ pub struct Error {
     pub hint: Option<String>,
     /// Where in the text the client sent, in characters from 1.
     pub position: Option<usize>,
+    /// What was being done, innermost first: of COPY the line, the column and its value.
+    pub context: Option<Box<String>>,
     /// Where in the text that was parsed; `locate` turns it into `position`.
     place: Option<Place>,
 }
@@ -60,7 +64,7 @@ pub struct Error {
 impl Error {
     /// An error without detail, hint or position.
     pub fn new(sqlstate: SqlState, message: impl Into<String>) -> Self {
-        Self { sqlstate, message: message.into(), detail: None, hint: None, position: None, place: None }
+        Self { sqlstate, message: message.into(), detail: None, hint: None, position: None, context: None, place: None }
     }
 
     /// 0A000: `what` is valid, but this version does not do it. `what` is a noun, as in `CREATE INDEX`.
@@ -87,6 +91,13 @@ impl Error {
         self
     }
 
+    /// Adds what was being done when it happened.
+    #[must_use]
+    pub fn with_context(mut self, context: impl Into<String>) -> Self {
+        self.context = Some(Box::new(context.into()));
+        self
+    }
+
     /// Sets the position in the client's text, in characters from 1.
     #[must_use]
     pub fn at(mut self, position: usize) -> Self {
@@ -103,14 +114,21 @@ impl Error {
         self
     }
 
+    /// The error without its place, in a text that the client did not send now.
+    pub(crate) fn placeless(mut self) -> Self {
+        self.position = None;
+        self.place = None;
+        self
+    }
+
     /// Turns the place that the parser or the planner noted into `position`, in the message that `statement` is
     /// part of. Without a noted place, or with a position already set, nothing changes.
     #[must_use]
     pub(crate) fn locate(mut self, statement: &Statement) -> Self {
         if let (None, Some(place)) = (self.position, self.place) {
             self.position = match place {
-                Place::At { line, column } => statement.position(line.into(), column.into()),
-                Place::End => Some(statement.offset + statement.text.chars().count() + 1),
+                Place::END => Some(statement.offset + statement.text.chars().count() + 1),
+                Place { line, column } => statement.position(line.get().into(), column.into()),
             };
         }
         if self.position.is_none() {
@@ -152,18 +170,23 @@ impl From<Error> for DataFusionError {
 }
 
 /// A place in a parsed text, as the parser counts: lines and columns from 1, columns in characters.
+///
+/// Two words, of which zero is free for `None`: errors are returned by value and have to stay small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    At { line: u32, column: u32 },
-    End,
+struct Place {
+    line: NonZeroU32,
+    column: u32,
 }
 
 impl Place {
+    /// Behind the last token.
+    const END: Self = Self { line: NonZeroU32::MAX, column: 0 };
+
     /// `None` for the zero line or column that stands for "unknown".
     fn new(line: u64, column: u64) -> Option<Self> {
-        match (u32::try_from(line).ok()?, u32::try_from(column).ok()?) {
-            (0, _) | (_, 0) => None,
-            (line, column) => Some(Self::At { line, column }),
+        match (NonZeroU32::new(u32::try_from(line).ok()?)?, u32::try_from(column).ok()?) {
+            (_, 0) => None,
+            (line, column) => Some(Self { line, column }),
         }
     }
 }
@@ -198,7 +221,7 @@ mod tests {
         let error = Error { place: Place::new(2, 9), ..Error::new(SqlState::SYNTAX_ERROR, "x") };
         assert_eq!(error.clone().locate(&statement).position, Some(21));
         assert_eq!(error.at(1).locate(&statement).position, Some(1));
-        let end = Error { place: Some(Place::End), ..Error::new(SqlState::SYNTAX_ERROR, "x") };
+        let end = Error { place: Some(Place::END), ..Error::new(SqlState::SYNTAX_ERROR, "x") };
         assert_eq!(end.locate(&statement).position, Some(22));
         assert_eq!(Place::new(0, 0), None);
     }

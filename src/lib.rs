@@ -33,19 +33,27 @@
 //! # }
 //! ```
 
+mod copy;
+mod demo;
 mod engine;
 mod error;
+mod information_schema;
 mod load;
 mod macros;
+mod metrics;
+pub mod monitor;
+mod pg_catalog;
+mod privileges;
 pub mod server;
 mod session;
 mod statement;
 mod text;
 mod values;
 
-pub use engine::{Engine, EngineOptions, MaintenanceOptions};
+pub use demo::{DEMO_QUERIES, Demo, DemoEvent, DemoObserver, DemoOptions, DemoQuery};
+pub use engine::{AdmissionOptions, BackgroundMaintenance, Engine, EngineOptions, MaintenanceOptions};
 pub use error::{Error, Result, SqlState};
 pub use load::{LoadEvent, LoadFormat, LoadObserver, LoadOptions, Loaded, OnError};
-pub use session::{Canceller, Execution, Notice, Prepared, Rows, Session, TransactionStatus};
+pub use session::{Canceller, CopyIn, CopyOut, Execution, Notice, Prepared, Rows, Session, TransactionStatus};
 pub use statement::Statement;
 pub use text::format_batch;

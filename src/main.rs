@@ -8,7 +8,6 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let command = cli::Command::parse();
-    cli::install_logging();
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         eprintln!("error: another TLS provider was installed first");
         return ExitCode::FAILURE;

@@ -35,10 +35,10 @@ def load(path, table, data):
 class Server:
     """A running `audiencedb serve`."""
 
-    def __init__(self, data):
+    def __init__(self, data, *arguments):
         start = time.perf_counter()
         self.process = subprocess.Popen(
-            [binary(), "serve", "--data", str(data), "--listen", "127.0.0.1:0"],
+            [binary(), "serve", "--data", str(data), "--listen", "127.0.0.1:0", *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )
         self.port, self.log = None, []

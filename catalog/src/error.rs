@@ -50,6 +50,9 @@ pub enum Error {
     /// Another commit took the position; nothing was written and the transaction may be retried from a fresh snapshot.
     #[error("{0}")]
     Conflict(String),
+    /// The store failed while a commit was written and can't say whether it is there. It may turn out to be.
+    #[error("the outcome of the commit is not known: {0}")]
+    Uncertain(Box<Error>),
     /// A commit is in the warehouse log, but its version of a table was written by someone else. Never retry: the
     /// transaction is committed, and rolling it forward needs a person to remove the foreign version.
     #[error(

@@ -208,6 +208,11 @@ impl View {
         }
     }
 
+    /// Whether a table's files are known without reading its log.
+    pub fn is_at_hand(&self, id: ObjectId) -> bool {
+        self.base.objects.table(id).is_none() || self.warehouse.is_at_hand(&self.base, id)
+    }
+
     /// A table's files as committed, without what this transaction staged.
     pub async fn committed(&self, id: ObjectId) -> Result<Option<Arc<TableState>>> {
         match self.base.objects.table(id) {

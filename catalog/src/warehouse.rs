@@ -32,6 +32,8 @@ pub const STORE_URL: &str = "audience://warehouse";
 const CHECKPOINT_EVERY: u64 = 64;
 /// How many versions of a table are kept at hand for transactions that still read an older one.
 const VERSIONS_AT_HAND: usize = 16;
+/// How many files the versions of a table that are kept at hand may list together, before older ones go sooner.
+const FILES_AT_HAND: usize = 1 << 20;
 
 /// What a warehouse is opened with.
 pub struct Options {
@@ -181,6 +183,16 @@ impl Warehouse {
         Ok(Arc::clone(&self.newest.read()))
     }
 
+    /// The last entry of the log that this process has seen; asks nobody.
+    pub fn known_position(&self) -> u64 {
+        self.newest.read().position
+    }
+
+    /// Whether this process holds the lease; asks nobody.
+    pub fn is_writing(&self) -> bool {
+        self.writing.load(Ordering::Acquire)
+    }
+
     /// Takes the lease, so that this process may commit. Probes the store for conditional puts first.
     ///
     /// # Errors
@@ -323,11 +335,20 @@ impl Warehouse {
         Ok(state)
     }
 
+    /// Whether a table's files as of `snapshot` are in memory.
+    pub(crate) fn is_at_hand(&self, snapshot: &Snapshot, id: ObjectId) -> bool {
+        let version = snapshot.objects.table_version(id);
+        self.tables.lock().get(&id).is_some_and(|versions| versions.contains_key(&version))
+    }
+
     fn remember(&self, id: ObjectId, state: Arc<TableState>) {
         let mut tables = self.tables.lock();
         let versions = tables.entry(id).or_default();
         versions.insert(state.version, state);
-        while versions.len() > VERSIONS_AT_HAND {
+        // Versions share what they have of each file, but each has a list of its own.
+        let listed =
+            |versions: &BTreeMap<i64, Arc<TableState>>| versions.values().map(|v| v.files.len()).sum::<usize>();
+        while versions.len() > VERSIONS_AT_HAND || (versions.len() > 1 && listed(versions) > FILES_AT_HAND) {
             versions.pop_first();
         }
     }

@@ -1,6 +1,5 @@
 //! `audiencedb load`: files into a table, with progress.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,6 +14,8 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// The exit status of a load that left rows out.
 const REJECTED: u8 = 3;
+
+use super::{line, say};
 
 /// Arguments of `load`.
 #[derive(Debug, clap::Args)]
@@ -312,15 +313,6 @@ impl Progress {
 
     /// A line above the progress bar, or just a line where there is no terminal to draw a bar on.
     fn line(&self, text: String) {
-        if self.bar.is_hidden() {
-            say(&text);
-        } else {
-            self.bar.println(text);
-        }
+        line(&self.bar, text);
     }
-}
-
-/// Prints a line. That nobody reads it any more is no reason to stop loading.
-fn say(text: &str) {
-    drop(writeln!(std::io::stdout(), "{text}"));
 }

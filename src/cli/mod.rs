@@ -1,51 +1,67 @@
-//! The command line: `serve`, `load`, `query`.
+//! The command line: `demo`, `serve`, `load`, `query`, `config`.
 
+mod config;
+mod demo;
 mod load;
+mod log;
 mod query;
 mod serve;
+mod units;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use audiencedb::{Engine, EngineOptions, Error, Result};
+use audiencedb::{Engine, Error, Result};
 use clap::{Parser, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use indicatif::ProgressBar;
+
+use self::config::Config;
+use self::units::Share;
 
 /// A SQL engine for marketing audiences, on tables in object storage.
 #[derive(Debug, Parser)]
 #[command(name = "audiencedb", version, about)]
 pub(crate) enum Command {
+    /// Make a warehouse to try things on, and serve it.
+    Demo(demo::Demo),
     /// Serve a warehouse to PostgreSQL clients.
     Serve(serve::Serve),
     /// Load files, folders, globs or URLs into a table.
     Load(load::Load),
     /// Run SQL in this process and print the result.
     Query(query::Query),
+    /// Print the commented reference of all settings, which is what they are by default.
+    Config(config::Show),
 }
 
 impl Command {
     /// Runs it; the status is that of a command that did what it was asked for.
     pub(crate) async fn run(self) -> Result<ExitCode> {
         match self {
+            Self::Demo(demo) => demo.run().await?,
             Self::Serve(serve) => serve.run().await?,
             Self::Load(load) => return load.run().await,
             Self::Query(query) => query.run().await?,
+            Self::Config(show) => show.run()?,
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
 /// Which warehouse, and what it may use.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 struct Warehouse {
-    /// Folder or URL of the warehouse: a path, memory://, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix.
-    /// Credentials and endpoint come from the environment (AWS_*, GOOGLE_*, AZURE_*).
-    #[arg(long, value_name = "URL", default_value = "audiencedb-data")]
-    data: String,
+    /// Settings in a TOML file; `audiencedb config` prints all there are. The environment and flags win over it.
+    #[arg(long, value_name = "FILE", env = "AUDIENCEDB_CONFIG")]
+    config: Option<PathBuf>,
+    /// Folder or URL of the warehouse: a path, memory://, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix
+    /// [default: audiencedb-data]. Credentials and endpoint come from the environment (AWS_*, GOOGLE_*, AZURE_*) or
+    /// the file.
+    #[arg(long, value_name = "URL")]
+    data: Option<String>,
     /// Memory that all queries together may hold before they spill, in MiB [default: 60% of this machine's].
     #[arg(long, value_name = "MIB")]
-    memory: Option<usize>,
+    memory: Option<u64>,
     /// Folder for what does not fit into memory [default: the system's folder for temporary files].
     #[arg(long, value_name = "FOLDER")]
     spill: Option<PathBuf>,
@@ -63,38 +79,27 @@ enum Output {
 }
 
 impl Warehouse {
-    async fn open(&self, purpose: String, create: bool) -> Result<std::sync::Arc<Engine>> {
-        let mut options = EngineOptions::new(&self.data);
-        options.create = create;
-        options.purpose = purpose;
-        options.memory_limit = self.memory.map_or_else(|| machine_memory() / 10 * 6, |mib| mib << 20);
-        options.spill_folder = self.spill.clone();
-        options.store = std::env::vars()
-            .filter(|(name, _)| ["AWS_", "GOOGLE_", "AZURE_"].iter().any(|prefix| name.starts_with(prefix)))
-            .collect();
-        Engine::open(options).await
+    /// All settings, from file, environment and these flags.
+    fn settings(&self) -> Result<Config> {
+        let mut config = Config::load(self.config.as_deref())?;
+        if let Some(data) = &self.data {
+            config.data.clone_from(data);
+        }
+        if let Some(mib) = self.memory {
+            config.memory.limit = Share::Bytes(mib << 20);
+        }
+        if let Some(folder) = &self.spill {
+            config.spill.folder = Some(folder.clone());
+        }
+        Ok(config)
     }
-}
 
-/// Bytes of memory of this machine, 4 GiB if the system does not say.
-fn machine_memory() -> usize {
-    let kib = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
-        line.split_whitespace().nth(1)?.parse::<usize>().ok()
-    });
-    kib.map_or(4 << 30, |kib| kib << 10)
-}
-
-/// Logs go to standard error; `RUST_LOG` says how much.
-pub(crate) fn install_logging() {
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("warn,audiencedb=info,audiencedb_catalog=info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+    /// Starts logging and opens the warehouse for a command that isn't a server.
+    async fn open(&self, purpose: String, create: bool) -> Result<std::sync::Arc<Engine>> {
+        let config = self.settings()?;
+        log::install(&config.log.level, config.log.format)?;
+        Engine::open(config.engine(purpose, create)).await
+    }
 }
 
 /// Prints an error as psql prints one.
@@ -103,7 +108,24 @@ pub(crate) fn report(error: &Error) {
     if let Some(detail) = &error.detail {
         eprintln!("detail: {detail}");
     }
+    if let Some(context) = &error.context {
+        eprintln!("context: {context}");
+    }
     if let Some(hint) = &error.hint {
         eprintln!("hint: {hint}");
     }
+}
+
+/// A line above the progress bar, or just a line where there is no terminal to draw a bar on.
+fn line(bar: &ProgressBar, text: String) {
+    if bar.is_hidden() {
+        say(&text);
+    } else {
+        bar.println(text);
+    }
+}
+
+/// Prints a line. That nobody reads it any more is no reason to stop loading.
+fn say(text: &str) {
+    drop(writeln!(std::io::stdout(), "{text}"));
 }

@@ -2,13 +2,18 @@
 
 use std::io::{BufWriter, Read, Write};
 
-use audiencedb::{Error, Execution, Result, Rows, SqlState, format_batch};
+use audiencedb::{CopyIn, CopyOut, Error, Execution, Result, Rows, SqlState, format_batch};
+use bytes::BytesMut;
 use futures::StreamExt;
+use tokio::io::AsyncReadExt;
 
 use super::Output;
 
 /// How many rows decide the width of the columns; later, wider values push their line out.
 const ROWS_FOR_WIDTH: usize = 1_000;
+
+/// Bytes of standard input that are read at a time.
+const PIECE: usize = 256 << 10;
 
 /// Arguments of `query`.
 #[derive(Debug, clap::Args)]
@@ -24,7 +29,8 @@ pub(crate) struct Query {
 
 impl Query {
     pub(crate) async fn run(self) -> Result<()> {
-        let sql = if self.sql == "-" {
+        let from_stdin = self.sql == "-";
+        let sql = if from_stdin {
             let mut text = String::new();
             std::io::stdin().read_to_string(&mut text).map_err(output_failed)?;
             text
@@ -40,6 +46,13 @@ impl Query {
                 }
                 match execution {
                     Execution::Rows(rows) => print(session, rows, self.format).await,
+                    Execution::CopyIn(_) if from_stdin => Err(Error::new(
+                        SqlState::INVALID_PARAMETER_VALUE,
+                        "COPY … FROM STDIN has no input: the SQL itself came from standard input",
+                    )
+                    .with_hint("give the SQL as an argument")),
+                    Execution::CopyIn(copy) => read_in(session, copy).await,
+                    Execution::CopyOut(copy) => write_out(copy).await,
                     Execution::Done { tag } => {
                         eprintln!("{tag}");
                         Ok(())
@@ -50,6 +63,37 @@ impl Query {
         let closed = engine.close().await;
         outcome.and(closed)
     }
+}
+
+/// Feeds `COPY … FROM STDIN` with standard input.
+async fn read_in(session: &mut audiencedb::Session, mut copy: CopyIn) -> Result<()> {
+    let mut input = tokio::io::stdin();
+    loop {
+        let mut piece = BytesMut::with_capacity(PIECE);
+        let outcome = match input.read_buf(&mut piece).await {
+            Ok(0) => break,
+            Ok(_) => copy.write(piece.freeze()).await,
+            Err(e) => Err(output_failed(e)),
+        };
+        if let Err(error) = outcome {
+            return Err(session.fail_copy(copy, error).await);
+        }
+    }
+    if let Execution::Done { tag } = session.finish_copy(copy).await? {
+        eprintln!("{tag}");
+    }
+    Ok(())
+}
+
+/// Prints the data of `COPY … TO STDOUT` as it is.
+async fn write_out(mut copy: CopyOut) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    while let Some(piece) = copy.next().await {
+        out.write_all(&piece?).map_err(output_failed)?;
+    }
+    out.flush().map_err(output_failed)?;
+    eprintln!("{}", copy.tag());
+    Ok(())
 }
 
 async fn print(session: &audiencedb::Session, mut rows: Rows, format: Output) -> Result<()> {

@@ -56,7 +56,9 @@ impl Compute {
             match open() {
                 Ok(mut stream) => {
                     while let Some(item) = stream.next().await {
-                        if sender.send(item).await.is_err() {
+                        // What has failed is not asked again: operators need not survive that.
+                        let failed = item.is_err();
+                        if sender.send(item).await.is_err() || failed {
                             break;
                         }
                     }

@@ -1,23 +1,34 @@
 //! The composition root: storage, functions and runtime put together; the only place that builds a
 //! DataFusion `SessionState`.
 
+mod accounts;
+pub(crate) mod activity;
+mod admission;
+mod array_length;
 mod compute;
+mod group;
 mod interrupt;
 mod maintenance;
+mod memory;
 mod names;
 mod operators;
 mod planner;
+mod records;
+mod reg;
 mod relations;
 mod rewrite;
 mod semantics;
-mod system;
+mod spelling;
+mod spill;
+pub(crate) mod suggest;
+mod sum;
 pub(crate) mod types;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use catalog::lease::HolderInfo;
 use catalog::objects::{ObjectId, RoleDef, TableDef};
@@ -34,21 +45,33 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::execution::{FunctionRegistry, SessionStateBuilder, SessionStateDefaults, TaskContext};
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::planner::ExprPlanner;
+use datafusion::optimizer::Analyzer;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use parking_lot::Mutex;
 
+pub(crate) use self::accounts::has_expired;
+use self::activity::Activity;
+use self::admission::Admission;
+pub use self::admission::AdmissionOptions;
 use self::compute::Compute;
 pub(crate) use self::interrupt::interruptible;
-pub use self::maintenance::MaintenanceOptions;
 pub(crate) use self::maintenance::Trigger;
-pub(crate) use self::planner::{Planner, named, parameters, same_columns};
-pub(crate) use self::relations::{DATABASE, Relations};
+pub use self::maintenance::{BackgroundMaintenance, MaintenanceOptions};
+use self::memory::StatementPool;
+pub(crate) use self::planner::{Plan, Planner, SessionTables, named, parameters, same_columns};
+pub(crate) use self::relations::Relations;
 pub(crate) use self::rewrite::cast;
+pub(crate) use self::semantics::print::TextForms;
 pub(crate) use self::semantics::{assigned_text, assignment};
-use self::system::SystemTables;
+use self::spill::SpillFolder;
 use crate::error::{Error, Result};
+use crate::metrics::{Metrics, Sample};
+pub(crate) use crate::pg_catalog::DATABASE;
+use crate::pg_catalog::{EngineFunctions, PgCatalog};
+use crate::privileges::Rights;
 use crate::session::Session;
 
 /// How the engine is set up. Nothing here is read from files or the environment: the caller decides.
@@ -64,6 +87,10 @@ pub struct EngineOptions {
     pub purpose: String,
     /// Bytes that sorts, joins and aggregates of all sessions together may hold before they spill or fail.
     pub memory_limit: usize,
+    /// Bytes that one statement may hold of them; `None` is all.
+    pub statement_memory_limit: Option<usize>,
+    /// How many heavy statements run at one time.
+    pub admission: AdmissionOptions,
     /// Where they spill to; `None` is the system's folder for temporary files.
     pub spill_folder: Option<PathBuf>,
     /// How many bytes may be spilled at one time.
@@ -79,6 +106,8 @@ impl EngineOptions {
             create: true,
             purpose: "embedded".to_owned(),
             memory_limit: 1 << 30,
+            statement_memory_limit: None,
+            admission: AdmissionOptions::default(),
             spill_folder: None,
             spill_limit: 100 << 30,
         }
@@ -91,14 +120,32 @@ pub struct Engine {
     /// Settings by which files outside of the warehouse are reached, too.
     store: StoreOptions,
     runtime: Arc<RuntimeEnv>,
-    compute: Compute,
-    system: Arc<SystemTables>,
+    memory_limit: usize,
+    statement_memory_limit: Option<usize>,
+    admission: Admission,
+    metrics: Arc<Metrics>,
+    compute: Arc<Compute>,
+    /// What can be called, as the catalogs list it; known when the first statement is planned.
+    functions: OnceLock<Arc<EngineFunctions>>,
     /// Functions, rules and file formats that every session starts from.
     template: SessionState,
     started: DateTime<Utc>,
     next_session: AtomicI32,
+    /// The live sessions.
+    activity: Arc<Activity>,
     /// One lock for each keyed table that somebody has put rows into.
     table_locks: Mutex<HashMap<ObjectId, Arc<tokio::sync::Mutex<()>>>>,
+    /// Small inserts that are committed together.
+    groups: group::Groups,
+    /// Removed with the engine.
+    _spill: SpillFolder,
+}
+
+/// Whose statement a task is part of, for whoever must know while it runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller {
+    /// What `pg_backend_pid()` says.
+    pub(crate) pid: i32,
 }
 
 impl std::fmt::Debug for Engine {
@@ -123,14 +170,13 @@ impl Engine {
 
         let consumers = NonZeroUsize::new(5).unwrap_or(NonZeroUsize::MIN);
         let pool = TrackConsumersPool::new(FairSpillPool::new(options.memory_limit), consumers);
-        let spill = match options.spill_folder {
-            Some(folder) => DiskManagerMode::Directories(vec![folder]),
-            None => DiskManagerMode::OsTmpDirectory,
-        };
+        let spill = SpillFolder::create(&options.spill_folder.unwrap_or_else(std::env::temp_dir))?;
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(pool))
             .with_disk_manager_builder(
-                DiskManagerBuilder::default().with_mode(spill).with_max_temp_directory_size(options.spill_limit),
+                DiskManagerBuilder::default()
+                    .with_mode(DiskManagerMode::Directories(vec![spill.path().to_owned()]))
+                    .with_max_temp_directory_size(options.spill_limit),
             )
             .with_metadata_cache_limit(256 << 20)
             .build_arc()?;
@@ -139,24 +185,37 @@ impl Engine {
         // Asked in order: ours decide types before DataFusion's build expressions.
         let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(operators::PostgresOperators)];
         planners.extend(SessionStateDefaults::default_expr_planners());
+        let mut rules = Analyzer::new().rules;
+        rules.insert(0, Arc::new(semantics::unknown::UntypedLiterals));
+        rules.push(Arc::new(semantics::PostgresSemantics));
         let mut template = SessionStateBuilder::new_with_default_features()
             .with_runtime_env(Arc::clone(&runtime))
             .with_config(SessionConfig::new())
-            .with_analyzer_rule(Arc::new(semantics::PostgresSemantics))
+            .with_analyzer_rules(rules)
             .with_expr_planners(planners)
             .build();
+        let activity: Arc<Activity> = Arc::default();
         udfs::register_all(&mut template)?;
         FunctionRegistry::register_udf(&mut template, Arc::new(semantics::zone::function()))?;
+        FunctionRegistry::register_udf(&mut template, Arc::new(array_length::function()))?;
+        FunctionRegistry::register_udaf(&mut template, Arc::new(sum::function()))?;
         Ok(Arc::new(Self {
             warehouse,
             store,
             runtime,
-            compute: Compute::new()?,
-            system: Arc::new(SystemTables::new()?),
+            memory_limit: options.memory_limit,
+            statement_memory_limit: options.statement_memory_limit,
+            admission: Admission::new(options.admission, Arc::clone(&activity)),
+            metrics: Arc::new(Metrics::new()),
+            compute: Arc::new(Compute::new()?),
+            functions: OnceLock::new(),
             template,
             started: Utc::now(),
             next_session: AtomicI32::new(1),
+            activity,
             table_locks: Mutex::default(),
+            groups: group::Groups::default(),
+            _spill: spill,
         }))
     }
 
@@ -184,13 +243,28 @@ impl Engine {
         &self.warehouse
     }
 
-    /// Starts a plan on the threads for queries.
+    /// Starts a plan on the threads for queries, once it is admitted.
     pub(crate) fn stream(
         &self,
         plan: Arc<dyn ExecutionPlan>,
         task: Arc<TaskContext>,
     ) -> Result<BoxStream<'static, Result<RecordBatch, DataFusionError>>> {
-        self.compute.stream(move || execute_stream(plan, task))
+        let (admission, compute) = (self.admission.clone(), Arc::clone(&self.compute));
+        let opened = async move {
+            let admitted = admission.enter(plan.as_ref(), pid(&task)).await.map_err(DataFusionError::from)?;
+            let rows = compute.stream(move || execute_stream(plan, task)).map_err(DataFusionError::from)?;
+            Ok::<_, DataFusionError>(futures::stream::unfold((rows, admitted), |(mut rows, admitted)| async move {
+                if let Some(admitted) = &admitted {
+                    admitted.working();
+                }
+                let batch = rows.next().await?;
+                if let Some(admitted) = &admitted {
+                    admitted.reading();
+                }
+                Some((batch, (rows, admitted)))
+            }))
+        };
+        Ok(futures::stream::once(opened).try_flatten().boxed())
     }
 
     /// Writes the rows of a plan as files of a table, on the threads for queries.
@@ -202,6 +276,7 @@ impl Engine {
         progress: Option<Progress>,
     ) -> Result<Written> {
         let (warehouse, table) = (Arc::clone(&self.warehouse), table.clone());
+        let _admitted = self.admission.enter(plan.as_ref(), pid(&task)).await?;
         let work = async move { warehouse.write(&table, plan, task, progress).await };
         Ok(self.compute.run(work).await??)
     }
@@ -221,9 +296,34 @@ impl Engine {
         Arc::clone(self.table_locks.lock().entry(id).or_default())
     }
 
+    /// What is counted.
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// All metrics in the text form of OpenMetrics.
+    pub(crate) fn metrics_text(&self) -> Result<String> {
+        self.metrics.text(Sample {
+            memory_reserved: self.runtime.memory_pool.reserved(),
+            memory_limit: self.memory_limit,
+            spilled: self.runtime.disk_manager.used_disk_space(),
+            spill_limit: self.runtime.disk_manager.max_temp_directory_size(),
+            running: self.admission.running(),
+            waiting: self.admission.waiting(),
+            places: self.admission.places(),
+            log_position: self.warehouse.known_position(),
+            writing: self.warehouse.is_writing(),
+        })
+    }
+
     /// When the engine was opened.
     pub(crate) fn started(&self) -> DateTime<Utc> {
         self.started
+    }
+
+    /// Who is connected and what they are doing.
+    pub(crate) fn activity(&self) -> &Arc<Activity> {
+        &self.activity
     }
 
     /// Takes the write lease now instead of with the first write, so that a server finds out at its start.
@@ -245,14 +345,15 @@ impl Engine {
         view: View,
         config: SessionConfig,
         functions: &[Arc<ScalarUDF>],
+        session: Arc<dyn SessionTables>,
         search_path: Vec<String>,
         time_zone: Arc<str>,
+        rights: Rights,
     ) -> Planner {
-        let relations = Arc::new(Relations::new(view, Arc::clone(&time_zone)));
+        let relations = Arc::new(Relations::new(view.clone(), Arc::clone(&time_zone)));
         let mut state = SessionStateBuilder::new_from_existing(self.template.clone())
             .with_config(config)
-            .with_runtime_env(Arc::clone(&self.runtime))
-            .with_catalog_list(Arc::clone(&relations) as _)
+            .with_runtime_env(self.statement_runtime())
             .with_type_planner(Arc::new(types::CastTypes { time_zone }))
             .build();
         for function in functions {
@@ -261,6 +362,21 @@ impl Engine {
             let _ = FunctionRegistry::register_udf(&mut state, Arc::clone(function));
         }
         state.mark_start_execution();
-        Planner::new(state, relations, Arc::clone(&self.system), search_path)
+        let functions = Arc::clone(self.functions.get_or_init(|| Arc::new(EngineFunctions::of(&state))));
+        let (search, asks) = (search_path.clone(), rights.clone());
+        let catalog = Arc::new(PgCatalog { view, search_path: search, functions, rights: asks });
+        Planner::new(state, relations, catalog, session, search_path, rights)
     }
+
+    /// The runtime as one statement sees it.
+    fn statement_runtime(&self) -> Arc<RuntimeEnv> {
+        let Some(limit) = self.statement_memory_limit else { return Arc::clone(&self.runtime) };
+        let whole = Arc::clone(&self.runtime.memory_pool);
+        let shared = RuntimeEnv::clone(&self.runtime);
+        Arc::new(RuntimeEnv { memory_pool: Arc::new(StatementPool::new(whole, limit)), ..shared })
+    }
+}
+
+fn pid(task: &TaskContext) -> Option<i32> {
+    task.session_config().get_extension::<Caller>().map(|caller| caller.pid)
 }

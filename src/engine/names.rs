@@ -3,22 +3,29 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
-use datafusion::catalog::TableFunctionArgs;
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::cte_worktable::CteWorkTable;
+use datafusion::catalog::{Session, TableFunctionArgs, TableProvider};
 use datafusion::common::{DFSchema, Result, TableReference, plan_datafusion_err};
 use datafusion::config::ConfigOptions;
-use datafusion::datasource::provider_as_source;
+use datafusion::datasource::{TableType, provider_as_source};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::scalar::ScalarValue;
+
+use crate::error::Error;
+use crate::pg_catalog::PgCatalog;
 
 /// Everything the SQL planner asks for while it plans one statement.
 pub(super) struct Names<'a> {
     pub(super) state: &'a SessionState,
+    /// Where functions about the catalogs are.
+    pub(super) catalog: &'a Arc<PgCatalog>,
     /// The relations the statement names, under the names it uses.
     pub(super) tables: HashMap<TableReference, Arc<dyn TableSource>>,
     pub(super) types: Arc<dyn TypePlanner>,
@@ -41,7 +48,10 @@ impl ContextProvider for Names<'_> {
         let simplifier = ExprSimplifier::new(context);
         let schema = DFSchema::empty();
         let args = args.into_iter().map(|arg| simplifier.coerce(arg, &schema).and_then(|e| simplifier.simplify(e)));
-        let args = args.map(|arg| arg.map(nanoseconds)).collect::<Result<Vec<_>>>()?;
+        let args = args.map(|arg| arg.map(widened)).collect::<Result<Vec<_>>>()?;
+        if args.iter().any(Expr::contains_outer) {
+            return Ok(provider_as_source(Arc::new(Correlated { name: bare.to_owned() })));
+        }
         Ok(provider_as_source(function.create_table_provider_with_args(TableFunctionArgs::new(&args, self.state))?))
     }
 
@@ -63,7 +73,8 @@ impl ContextProvider for Names<'_> {
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
         let name = name.strip_prefix("pg_catalog.").unwrap_or(name);
-        self.state.scalar_functions().get(name).cloned()
+        let registered = self.state.scalar_functions().get(name).cloned();
+        registered.or_else(|| self.catalog.function(name.strip_prefix("information_schema.").unwrap_or(name)))
     }
 
     fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
@@ -104,9 +115,43 @@ impl ContextProvider for Names<'_> {
     }
 }
 
-/// DataFusion's series run over nanoseconds only.
-fn nanoseconds(argument: Expr) -> Expr {
+/// A set-returning function in FROM whose arguments come from an outer query. It can be planned, so that a query in
+/// which nothing asks for its rows works; it can't be run.
+#[derive(Debug)]
+struct Correlated {
+    name: String,
+}
+
+#[async_trait]
+impl TableProvider for Correlated {
+    fn schema(&self) -> SchemaRef {
+        Arc::new(Schema::new(vec![Field::new(&self.name, DataType::Int64, true)]))
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Temporary
+    }
+
+    async fn scan(
+        &self,
+        _: &dyn Session,
+        _: Option<&Vec<usize>>,
+        _: &[Expr],
+        _: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Err(Error::unsupported(format!("{} in FROM over columns of an outer query", self.name)).into())
+    }
+}
+
+/// DataFusion's series run over bigint and nanoseconds only.
+fn widened(argument: Expr) -> Expr {
     match argument {
+        Expr::Literal(ScalarValue::Int16(value), metadata) => {
+            Expr::Literal(ScalarValue::Int64(value.map(i64::from)), metadata)
+        }
+        Expr::Literal(ScalarValue::Int32(value), metadata) => {
+            Expr::Literal(ScalarValue::Int64(value.map(i64::from)), metadata)
+        }
         Expr::Literal(ScalarValue::TimestampMicrosecond(Some(micros), zone), metadata) => {
             match micros.checked_mul(1000) {
                 Some(nanos) => Expr::Literal(ScalarValue::TimestampNanosecond(Some(nanos), zone), metadata),

@@ -10,6 +10,7 @@ use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExp
 use datafusion::logical_expr::{Expr, ExprSchemable, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
+use super::semantics::unknown::resolved;
 use crate::error::{Error, SqlState, type_name};
 
 /// The planner of binary operators.
@@ -19,6 +20,7 @@ pub(super) struct PostgresOperators;
 impl ExprPlanner for PostgresOperators {
     fn plan_binary_op(&self, expression: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
         let RawBinaryExpr { op, left, right } = expression;
+        let (left, right) = (resolved(left, schema)?, resolved(right, schema)?);
         let types = (left.get_type(schema), right.get_type(schema));
         let (Ok(left_type), Ok(right_type)) = types else {
             return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }));
@@ -39,6 +41,14 @@ impl ExprPlanner for PostgresOperators {
                 (moment(left), right)
             }
             (BinaryOperator::Plus, DataType::Interval(_), DataType::Date32) => (left, moment(right)),
+            // '{1,2}' beside an array is one.
+            (_, DataType::List(_), DataType::Utf8) if is_comparison(&op) && matches!(right, Expr::Literal(..)) => {
+                let array = cast(right, left_type.clone());
+                (left, array)
+            }
+            (_, DataType::Utf8, DataType::List(_)) if is_comparison(&op) && matches!(left, Expr::Literal(..)) => {
+                (cast(left, right_type.clone()), right)
+            }
             _ => (left, right),
         };
         Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
@@ -48,6 +58,11 @@ impl ExprPlanner for PostgresOperators {
 fn is_strict(op: &BinaryOperator) -> bool {
     use BinaryOperator::{Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Modulo, Multiply, NotEq, Plus};
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | Plus | Minus | Multiply | Divide | Modulo)
+}
+
+fn is_comparison(op: &BinaryOperator) -> bool {
+    use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
 }
 
 /// Whether one side is text for certain and the other a number or a time.

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use catalog::objects::{ObjectId, Relation, ViewDef};
+use catalog::objects::{ObjectId, Privileges, Relation, ViewDef};
 use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::planner::TypePlanner;
@@ -19,23 +20,43 @@ use datafusion::sql::sqlparser::ast;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
+use super::DATABASE;
 use super::names::Names;
-use super::relations::{DATABASE, INFORMATION_SCHEMA, Relations};
-use super::rewrite;
-use super::system::{PG_CATALOG, SystemTables};
+use super::relations::Relations;
 use super::types::CastTypes;
-use crate::error::{Error, Result, SqlState};
+use super::{reg, rewrite, semantics, spelling};
+use crate::error::{Error, Result, SqlState, nearest, no_type};
+use crate::information_schema::{self, INFORMATION_SCHEMA};
+use crate::pg_catalog::{PG_CATALOG, PgCatalog};
+use crate::privileges::{Guarded, Rights, Use, uses};
 use crate::statement::{Kind, parse};
 
 /// Views that read views that read views: deeper than this is taken for a mistake.
 const MAX_VIEW_DEPTH: usize = 32;
 
+/// The relations that tell of the session that asks, and of others.
+pub(crate) trait SessionTables: Send + Sync {
+    /// The relation of that name in `pg_catalog`, with times in `zone`; `None` if there is none.
+    fn table(&self, name: &str, zone: &Arc<str>) -> datafusion::error::Result<Option<Arc<dyn TableProvider>>>;
+}
+
+/// A planner for work of the engine's own has no session to tell of.
+pub(super) struct NoSession;
+
+impl SessionTables for NoSession {
+    fn table(&self, _: &str, _: &Arc<str>) -> datafusion::error::Result<Option<Arc<dyn TableProvider>>> {
+        Ok(None)
+    }
+}
+
 /// Plans the queries of one statement against one view of the catalog.
 pub(crate) struct Planner {
     state: SessionState,
     relations: Arc<Relations>,
-    system: Arc<SystemTables>,
+    catalog: Arc<PgCatalog>,
+    session: Arc<dyn SessionTables>,
     search_path: Vec<String>,
+    rights: Rights,
 }
 
 /// A query as planned.
@@ -46,16 +67,30 @@ pub(crate) struct Plan {
     pub(crate) columns: SchemaRef,
     /// The tables and views it names (not those that its views name).
     pub(crate) reads: Vec<ObjectId>,
+    /// What it looks at, and what its views look at with the rights of their owners; outermost first.
+    uses: Vec<(Rights, Vec<Use>)>,
+}
+
+impl Plan {
+    /// That all it looks at may be read. Every plan that is to be run has to pass here.
+    ///
+    /// # Errors
+    /// 42501.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.uses.iter().try_for_each(|(rights, uses)| rights.check_uses(uses))
+    }
 }
 
 impl Planner {
     pub(super) fn new(
         state: SessionState,
         relations: Arc<Relations>,
-        system: Arc<SystemTables>,
+        catalog: Arc<PgCatalog>,
+        session: Arc<dyn SessionTables>,
         search_path: Vec<String>,
+        rights: Rights,
     ) -> Self {
-        Self { state, relations, system, search_path }
+        Self { state, relations, catalog, session, search_path, rights }
     }
 
     /// DataFusion's state, for building plans by hand.
@@ -68,9 +103,20 @@ impl Planner {
         &self.relations
     }
 
-    /// Plans a query. `parameters[i]` is the declared type of `$i+1`; undeclared ones are inferred.
+    /// Plans a query to be run. `parameters[i]` is the declared type of `$i+1`; undeclared ones are inferred.
+    ///
+    /// # Errors
+    /// 42501 if it looks at something that the role may not read; what is wrong with the query.
     pub(crate) async fn query(&self, query: &ast::Query, parameters: &[Option<FieldRef>]) -> Result<Plan> {
-        self.query_below(query, parameters, &self.search_path, 0).await
+        let plan = self.described(query, parameters).await?;
+        plan.check()?;
+        Ok(plan)
+    }
+
+    /// Plans a query that is not run now: described, or kept as a view. Whether its relations may be read is checked
+    /// when it is run.
+    pub(crate) async fn described(&self, query: &ast::Query, parameters: &[Option<FieldRef>]) -> Result<Plan> {
+        self.query_below(query, parameters, &self.search_path, 0, &self.rights).await
     }
 
     fn query_below<'a>(
@@ -79,28 +125,82 @@ impl Planner {
         parameters: &'a [Option<FieldRef>],
         search_path: &'a [String],
         depth: usize,
+        rights: &'a Rights,
     ) -> BoxFuture<'a, Result<Plan>> {
         async move {
             let parameters = &self.typed_by_text(query, parameters)?;
             let statement = ast::Statement::Query(Box::new(rewrite::prepared(query)?));
             let wrapped = ParserStatement::Statement(Box::new(statement.clone()));
             let (references, _) = resolve_table_references(&wrapped, true)?;
-            let mut names = Names { state: &self.state, tables: HashMap::new(), types: self.types()? };
+            let mut names = self.names()?;
             let mut reads = Vec::new();
+            let mut missing = Vec::new();
+            let mut below = Vec::new();
+            let system_columns = spelling::names_system_columns(query);
             for reference in references {
-                if let Some((id, source)) = self.resolve(&reference, search_path, depth).await? {
-                    names.tables.insert(reference, source);
-                    reads.extend(id);
+                if reference.schema().is_none_or(|schema| schema == PG_CATALOG) {
+                    rights.check_catalog(reference.table())?;
+                }
+                match self.resolve(&reference, search_path, depth, system_columns, &mut below).await? {
+                    Some((id, source)) => {
+                        names.tables.insert(reference, source);
+                        reads.extend(id);
+                    }
+                    None => missing.push(reference),
                 }
             }
             let mut context = PlannerContext::new().with_prepare_param_data_types(parameters.to_vec());
             let planner = SqlToRel::new_with_options(&names, parser_options());
-            let plan = planner.sql_statement_to_plan_with_context(statement, &mut context)?;
+            let plan = planner.sql_statement_to_plan_with_context(statement, &mut context);
+            let plan = plan.map_err(|e| self.suggesting(Error::from(e), &missing, search_path))?;
+            let mut used = vec![(rights.clone(), uses(&plan)?)];
+            used.extend(below);
+            let plan = semantics::only_row::guarded(unguarded(plan)?)?;
+            let plan = reg::resolved(plan, &self.catalog, depth == 0)?;
             let logical = self.state.analyzer().execute_and_check(plan, self.state.config_options(), |_, _| {})?;
             let fields: Vec<Field> = logical.schema().fields().iter().map(|field| shown(field)).collect();
-            Ok(Plan { logical, columns: Arc::new(Schema::new(fields)), reads })
+            Ok(Plan { logical, columns: Arc::new(Schema::new(fields)), reads, uses: used })
         }
         .boxed()
+    }
+
+    /// An error about a relation that does not exist, with the name of one that does.
+    fn suggesting(&self, error: Error, missing: &[TableReference], search_path: &[String]) -> Error {
+        if error.hint.is_some() {
+            return error;
+        }
+        if error.sqlstate == SqlState::UNDEFINED_FUNCTION {
+            return self.suggesting_function(error);
+        }
+        if error.sqlstate != SqlState::UNDEFINED_TABLE {
+            return error;
+        }
+        let hint = missing
+            .iter()
+            .filter(|name| error.message.contains(name.table()))
+            .find_map(|name| super::suggest::relation(&self.rights, name.schema(), name.table(), search_path));
+        match hint {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }
+    }
+
+    /// An error about a function that does not exist, with the name of one that does.
+    fn suggesting_function(&self, error: Error) -> Error {
+        let name = error.message.strip_prefix("function ").and_then(|rest| rest.strip_suffix(" does not exist"));
+        let Some(name) = name else { return error };
+        let mut names: Vec<&str> = self.state.scalar_functions().keys().map(String::as_str).collect();
+        names.extend(self.state.aggregate_functions().keys().map(String::as_str));
+        names.extend(self.state.window_functions().keys().map(String::as_str));
+        names.extend(self.state.table_functions().keys().map(String::as_str));
+        names.sort_unstable();
+        match nearest(name, names) {
+            Some(close) => {
+                let hint = format!("perhaps you meant the function \"{close}\"");
+                error.with_hint(hint)
+            }
+            None => error,
+        }
     }
 
     /// The declared parameters, and those whose type the query's text gives.
@@ -122,9 +222,25 @@ impl Planner {
         Ok(parameters)
     }
 
+    fn names(&self) -> Result<Names<'_>> {
+        Ok(Names { state: &self.state, catalog: &self.catalog, tables: HashMap::new(), types: self.types()? })
+    }
+
     fn types(&self) -> Result<Arc<dyn TypePlanner>> {
-        let zone = self.state.config_options().execution.time_zone.clone();
-        Ok(Arc::new(CastTypes { time_zone: zone.unwrap_or_else(|| "UTC".to_owned()).into() }))
+        Ok(Arc::new(CastTypes { time_zone: self.time_zone() }))
+    }
+
+    /// The session's time zone.
+    pub(crate) fn time_zone(&self) -> Arc<str> {
+        self.state.config_options().execution.time_zone.as_deref().unwrap_or("UTC").into()
+    }
+
+    /// The type that a SQL type names, as a cast to it has it.
+    ///
+    /// # Errors
+    /// 42704 if there is none.
+    pub(crate) fn type_field(&self, data_type: &ast::DataType) -> Result<FieldRef> {
+        self.types()?.plan_type_field(data_type)?.ok_or_else(|| no_type(&data_type.to_string().to_lowercase()))
     }
 
     /// The relation that a reference names; `None` leaves the planner to say that there is none.
@@ -133,39 +249,66 @@ impl Planner {
         reference: &TableReference,
         search_path: &[String],
         depth: usize,
+        system_columns: bool,
+        uses: &mut Vec<(Rights, Vec<Use>)>,
     ) -> Result<Option<(Option<ObjectId>, Arc<dyn TableSource>)>> {
         if reference.catalog().is_some_and(|c| c != DATABASE && c != "postgres") {
             return Err(Error::unsupported(format!("cross-database reference \"{reference}\"")));
         }
-        if reference.schema() == Some(INFORMATION_SCHEMA) {
-            let table = self.relations.information_schema().table(reference.table()).await?;
-            return Ok(table.map(|table| (None, provider_as_source(table))));
-        }
-        if reference.schema().is_none_or(|schema| schema == PG_CATALOG) {
-            if let Some(table) = self.system.table(reference.table()) {
+        let name = reference.table();
+        // PostgreSQL's own schema is searched first unless the path says when.
+        let implicit = (!search_path.iter().any(|schema| schema == PG_CATALOG)).then_some(PG_CATALOG);
+        let schemas: Vec<&str> = match reference.schema() {
+            Some(schema) => vec![schema],
+            None => implicit.into_iter().chain(search_path.iter().map(String::as_str)).collect(),
+        };
+        let mut found = None;
+        for schema in schemas {
+            let table = match schema {
+                PG_CATALOG => match self.session.table(name, &self.time_zone())? {
+                    Some(table) => Some(table),
+                    None => self.catalog.table(name, system_columns),
+                },
+                INFORMATION_SCHEMA => information_schema::view(&self.catalog, name),
+                _ => None,
+            };
+            if let Some(table) = table {
                 return Ok(Some((None, provider_as_source(table))));
             }
+            // The names in a view were looked up when it was made.
+            if reference.schema().is_some() && depth == 0 {
+                self.rights.check_schema(schema, Privileges::USAGE)?;
+            }
+            found = self.relations.lookup(schema, name);
+            if found.is_some() {
+                break;
+            }
         }
-        let found = match reference.schema() {
-            Some(schema) => self.relations.lookup(schema, reference.table()),
-            None => search_path.iter().find_map(|schema| self.relations.lookup(schema, reference.table())),
+        let Some(relation) = found else { return Ok(None) };
+        let provider = match &relation {
+            Relation::Table(def) => self.relations.table(def.id).await?,
+            Relation::View(def) => self.expand(def, depth, uses).await?,
         };
-        Ok(match found {
-            Some(Relation::Table(def)) => Some((Some(def.id), provider_as_source(self.relations.table(def.id).await?))),
-            Some(Relation::View(def)) => Some((Some(def.id), provider_as_source(self.expand(&def, depth).await?))),
-            None => None,
-        })
+        let (id, source) = (relation.id(), provider_as_source(provider));
+        Ok(Some((Some(id), Arc::new(Guarded { relation, source }))))
     }
 
-    /// A view as the plan of its query against today's tables.
-    async fn expand(&self, view: &ViewDef, depth: usize) -> Result<Arc<dyn TableProvider>> {
+    /// A view as the plan of its query against today's tables, read with the rights of the view's owner.
+    async fn expand(
+        &self,
+        view: &ViewDef,
+        depth: usize,
+        uses: &mut Vec<(Rights, Vec<Use>)>,
+    ) -> Result<Arc<dyn TableProvider>> {
         if depth >= MAX_VIEW_DEPTH {
             let message = format!("view \"{}\" is nested more than {MAX_VIEW_DEPTH} views deep", view.name);
             return Err(Error::new(SqlState::STATEMENT_TOO_COMPLEX, message));
         }
         let query = parse_view(&view.sql)?;
-        let plan = self.query_below(&query, &[], &view.search_path, depth + 1).await;
+        let owner = self.rights.of(self.rights.objects().owner(view.id));
+        let plan = self.query_below(&query, &[], &view.search_path, depth + 1, &owner).await;
         let plan = plan.map_err(|e| e.inside(format!("view \"{}\"", view.name)))?;
+        uses.extend(plan.uses);
         let plan = named(plan.logical, view.columns.iter().map(|c| c.name.as_str()))?;
         Ok(Arc::new(ViewTable::new(plan, Some(view.sql.clone()))))
     }
@@ -177,11 +320,28 @@ impl Planner {
 
     /// A constant expression of a column default, planned to stand in a projection.
     pub(crate) fn expression(&self, expression: ast::Expr) -> Result<datafusion::prelude::Expr> {
-        let names = Names { state: &self.state, tables: HashMap::new(), types: self.types()? };
+        let names = self.names()?;
         let planner = SqlToRel::new_with_options(&names, parser_options());
         let empty = datafusion::common::DFSchema::empty();
         Ok(planner.sql_to_expr(expression, &empty, &mut PlannerContext::new())?)
     }
+}
+
+/// The plan with relations in the place of the leaves that stood for them until their use was checked.
+fn unguarded(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let plan = plan.transform_down_with_subqueries(|node| match &node {
+        LogicalPlan::TableScan(scan) => match scan.source.downcast_ref::<Guarded>() {
+            Some(guarded) => {
+                let (name, source) = (scan.table_name.clone(), Arc::clone(&guarded.source));
+                let read = LogicalPlanBuilder::scan(name, source, scan.projection.clone())?.build()?;
+                // What it is made of was checked with its owner's rights, and has no guard any more.
+                Ok(Transformed::new(read, true, TreeNodeRecursion::Jump))
+            }
+            None => Ok(Transformed::no(node)),
+        },
+        _ => Ok(Transformed::no(node)),
+    })?;
+    Ok(plan.data)
 }
 
 /// PostgreSQL's reading of SQL: exact decimals, nulls sort as the largest value, spans kept for error positions.

@@ -6,6 +6,7 @@
 //!   ([`display_name`] tells the name that the client sees).
 //! * `interval '1 day 02:00'` is read by PostgreSQL's rules, as a cast of its text.
 //! * `t AT TIME ZONE z` is PostgreSQL's `timezone(z, t)`.
+//! * What PostgreSQL can also write otherwise is put plainly ([`spelling`]).
 //! * `$1::integer` says what type `$1` has, and so does `LIMIT $1`.
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use datafusion::sql::sqlparser::ast::{
     visit_expressions_mut,
 };
 
+use super::spelling;
 use crate::error::{Error, Result};
 use crate::macros;
 use crate::statement::fold;
@@ -40,6 +42,7 @@ pub(super) fn prepared(query: &Query) -> Result<Query> {
     if let ControlFlow::Break(what) = visit_expressions(&query, refused) {
         return Err(Error::unsupported(what).with_hint("compare with a minimum or maximum instead"));
     }
+    spelling::plain(&mut query)?;
     let _ = VisitMut::visit(&mut query, &mut NameColumns);
     let _ = visit_expressions_mut(&mut query, |expression| {
         if let Expr::Interval(interval) = expression {
@@ -79,7 +82,7 @@ pub(crate) fn cast(expression: Expr, data_type: DataType) -> Expr {
 }
 
 /// `name(arguments…)`.
-fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+pub(super) fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let arguments = arguments.into_iter().map(|a| FunctionArg::Unnamed(FunctionArgExpr::Expr(a))).collect();
     Expr::Function(Function {
         name: ObjectName::from(vec![Ident::new(name)]),
@@ -112,6 +115,9 @@ impl ParameterTypes {
         if let Expr::Value(value) = expression {
             if let Value::Placeholder(name) = &value.value {
                 if let Ok(number) = name.trim_start_matches('$').parse() {
+                    // A name that is cast to an object identifier comes as text.
+                    let is_name = data_type.to_string().to_lowercase().contains("reg");
+                    let data_type = if is_name { DataType::Text } else { data_type };
                     self.0.entry(number).or_insert(data_type);
                 }
             }

@@ -10,7 +10,8 @@ use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, CharacterLength, DataType as SqlType, ExactNumberInfo, TimezoneInfo,
 };
 
-use crate::error::{Error, Result, SqlState};
+use crate::error::{Error, Result, SqlState, no_type};
+use crate::pg_catalog::{Reg, builtin};
 
 /// `numeric` without precision: DESIGN's choice, told to the user by a notice where a column is declared so.
 pub(crate) const BARE_NUMERIC: PgType = PgType::Numeric(38, 9);
@@ -72,10 +73,7 @@ pub(crate) fn storable(sql: &SqlType) -> Result<PgType> {
             return Err(Error::unsupported(format!("type {name}")).with_hint("use bigint and give the ids yourself"));
         }
         other => {
-            return Err(Error::new(
-                SqlState::UNDEFINED_OBJECT,
-                format!("type \"{}\" does not exist or can't be stored", other.to_string().to_lowercase()),
-            ));
+            return Err(no_type(&other.to_string().to_lowercase()));
         }
     })
 }
@@ -123,11 +121,16 @@ impl TypePlanner for CastTypes {
     fn plan_type_field(&self, sql: &SqlType) -> PlanResult<Option<FieldRef>> {
         let field = match sql {
             SqlType::Interval { .. } => Field::new("", DataType::Interval(IntervalUnit::MonthDayNano), true),
+            SqlType::Regclass => builtin::field("", "regclass", true),
             SqlType::Custom(name, arguments) if arguments.is_empty() => {
                 match name.to_string().to_lowercase().as_str() {
                     "name" | "pg_catalog.name" | "pg_catalog.text" => Field::new("", DataType::Utf8View, true),
-                    "oid" | "pg_catalog.oid" => Field::new("", DataType::Int64, true),
-                    _ => return Ok(None),
+                    "oid" | "pg_catalog.oid" => builtin::field("", "oid", true),
+                    "\"char\"" | "pg_catalog.\"char\"" => builtin::field("", "char", true),
+                    other => match builtin_type(other) {
+                        Some(field) => field,
+                        None => return Ok(None),
+                    },
                 }
             }
             _ => match storable(sql) {
@@ -138,6 +141,18 @@ impl TypePlanner for CastTypes {
         };
         Ok(Some(Arc::new(field)))
     }
+}
+
+/// A type that is named with the schema of built-in types, or that only object identifiers have.
+fn builtin_type(name: &str) -> Option<Field> {
+    let bare = name.strip_prefix("pg_catalog.").unwrap_or(name);
+    if Reg::named(bare).is_some() {
+        return Some(builtin::field("", bare, true));
+    }
+    let known = ["int2", "int4", "int8", "bool", "float4", "float8"].contains(&bare);
+    let known = known || matches!(bare, "int2[]" | "int4[]" | "int8[]" | "text[]" | "oid[]" | "name[]");
+    let internal = bare.strip_suffix("[]").map(|element| format!("_{element}"));
+    known.then(|| builtin::field("", internal.as_deref().unwrap_or(bare), true))
 }
 
 /// A field of type timestamptz as a session in `zone` sees it; other fields as they are.

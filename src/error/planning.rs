@@ -2,7 +2,7 @@
 
 use super::type_name::of_text;
 use super::values::no_cast;
-use super::{Error, SqlState, between, sentence};
+use super::{Error, SqlState, between, nearest, sentence};
 
 /// A `DataFusionError::Plan` text.
 pub(super) fn planning(text: &str) -> Error {
@@ -29,7 +29,7 @@ pub(super) fn not_implemented(text: &str) -> Error {
         return no_cast(from, to);
     }
     if let Some(name) = text.strip_prefix("Unsupported SQL type ") {
-        return Error::new(SqlState::UNDEFINED_OBJECT, format!("type \"{}\" does not exist", name.to_lowercase()));
+        return no_type(&name.to_lowercase());
     }
     // The planner lets these through where they may not be, and the physical planner finds no way to compute them.
     if text.contains("logical expression WindowFunction") {
@@ -42,6 +42,42 @@ pub(super) fn not_implemented(text: &str) -> Error {
     }
     Error::new(SqlState::FEATURE_NOT_SUPPORTED, sentence(text))
 }
+
+/// 42704 for a type.
+pub(crate) fn no_type(name: &str) -> Error {
+    let error = Error::new(SqlState::UNDEFINED_OBJECT, format!("type \"{name}\" does not exist"));
+    match nearest(name, TYPES.iter().copied()) {
+        Some(close) => error.with_hint(format!("perhaps you meant \"{close}\"")),
+        None => error,
+    }
+}
+
+/// The types that columns and casts can have, as users write them.
+const TYPES: [&str; 23] = [
+    "bigint",
+    "boolean",
+    "bytea",
+    "char",
+    "date",
+    "decimal",
+    "double precision",
+    "float",
+    "integer",
+    "interval",
+    "json",
+    "jsonb",
+    "numeric",
+    "real",
+    "smallint",
+    "text",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "uuid",
+    "varchar",
+    "bool",
+    "int",
+];
 
 /// 42P01 for a table or view; `name` as the user or the planner wrote it.
 pub(super) fn no_relation(name: &str) -> Error {
@@ -80,7 +116,9 @@ fn function(text: &str) -> Option<Error> {
     if let Some(rest) = text.strip_prefix("Invalid function '") {
         let name = rest.split('\'').next()?;
         let error = undefined(format!("function {name} does not exist"));
-        return Some(match between(rest, "Did you mean '", "'?") {
+        // DataFusion names the closest function, however far it is.
+        let close = between(rest, "Did you mean '", "'?").and_then(|close| nearest(name, [close]));
+        return Some(match close {
             Some(close) => error.with_hint(format!("perhaps you meant the function \"{close}\"")),
             None => error,
         });

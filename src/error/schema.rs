@@ -48,7 +48,7 @@ fn not_found(field: &Column, valid: &[Column]) -> Error {
         valid.iter().find(|c| c.name == name)
     });
     match close {
-        Some(column) => error.with_hint(format!("perhaps you meant to reference the column \"{}\"", written(column))),
+        Some(column) => error.with_hint(format!("Perhaps you meant to reference the column \"{}\".", written(column))),
         None => error,
     }
 }
@@ -58,7 +58,7 @@ fn missing_from(table: &str, valid: &[Column]) -> Error {
     let error = Error::new(SqlState::UNDEFINED_TABLE, format!("missing FROM-clause entry for table \"{table}\""));
     let tables = valid.iter().filter_map(|c| c.relation.as_ref()).map(|r| r.table());
     match nearest(table, tables) {
-        Some(close) => error.with_hint(format!("perhaps you meant to reference the table \"{close}\"")),
+        Some(close) => error.with_hint(format!("Perhaps you meant to reference the table alias \"{close}\".")),
         None => error,
     }
 }
@@ -89,7 +89,7 @@ mod tests {
         let error = missing(Column::new_unqualified("houshold_id"));
         assert_eq!(error.sqlstate, SqlState::UNDEFINED_COLUMN);
         assert_eq!(error.message, "column \"houshold_id\" does not exist");
-        assert_eq!(error.hint.as_deref(), Some("perhaps you meant to reference the column \"t.household_id\""));
+        assert_eq!(error.hint.as_deref(), Some("Perhaps you meant to reference the column \"t.household_id\"."));
 
         let error = missing(Column::new(Some("t"), "zip"));
         assert_eq!((error.message.as_str(), error.hint), ("column t.zip does not exist", None));

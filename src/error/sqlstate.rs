@@ -18,6 +18,10 @@ impl SqlState {
     pub const SUCCESSFUL_COMPLETION: Self = Self("00000");
     /// A warning without a more telling code.
     pub const WARNING: Self = Self("01000");
+    /// A REVOKE that took nothing, or less than it named.
+    pub const PRIVILEGE_NOT_REVOKED: Self = Self("01006");
+    /// A GRANT that gave nothing, or less than it named.
+    pub const PRIVILEGE_NOT_GRANTED: Self = Self("01007");
 }
 
 /// Class 08: connection.
@@ -26,10 +30,16 @@ impl SqlState {
     pub const PROTOCOL_VIOLATION: Self = Self("08P01");
 }
 
-/// Class 0A and 0L: not here, not by you.
+/// Class 0A: not here.
 impl SqlState {
     /// Valid SQL that this version does not do.
     pub const FEATURE_NOT_SUPPORTED: Self = Self("0A000");
+}
+
+/// Class 0L: grants.
+impl SqlState {
+    /// A grant that can't be: of a privilege that the object doesn't have, or back to who it came from.
+    pub const INVALID_GRANT_OPERATION: Self = Self("0LP01");
 }
 
 /// Class 21: the wrong number of rows.
@@ -46,6 +56,8 @@ impl SqlState {
     pub const STRING_DATA_RIGHT_TRUNCATION: Self = Self("22001");
     /// A number does not fit its type.
     pub const NUMERIC_VALUE_OUT_OF_RANGE: Self = Self("22003");
+    /// NULL where a value has to be.
+    pub const NULL_VALUE_NOT_ALLOWED: Self = Self("22004");
     /// Not a date, time, timestamp or interval.
     pub const INVALID_DATETIME_FORMAT: Self = Self("22007");
     /// A date or time outside its range.
@@ -92,6 +104,8 @@ impl SqlState {
     pub const READ_ONLY_SQL_TRANSACTION: Self = Self("25006");
     /// COMMIT, SET LOCAL or a savepoint outside a transaction.
     pub const NO_ACTIVE_SQL_TRANSACTION: Self = Self("25P01");
+    /// A client that left its transaction waiting for too long.
+    pub const IDLE_IN_TRANSACTION_SESSION_TIMEOUT: Self = Self("25P03");
     /// Any statement but ROLLBACK in a transaction that has failed.
     pub const IN_FAILED_SQL_TRANSACTION: Self = Self("25P02");
 }
@@ -106,7 +120,6 @@ impl SqlState {
     pub const INVALID_PASSWORD: Self = Self("28P01");
     /// Other objects depend on the one to drop.
     pub const DEPENDENT_OBJECTS_STILL_EXIST: Self = Self("2BP01");
-    /// No such cursor or portal.
     /// A savepoint of that name is not set.
     pub const INVALID_SAVEPOINT_SPECIFICATION: Self = Self("3B001");
     /// No such cursor or portal.
@@ -133,6 +146,8 @@ impl SqlState {
     pub const SYNTAX_ERROR: Self = Self("42601");
     /// This role may not do that.
     pub const INSUFFICIENT_PRIVILEGE: Self = Self("42501");
+    /// A text that cannot be a name here.
+    pub const INVALID_NAME: Self = Self("42602");
     /// No cast leads from one type to the other.
     pub const CANNOT_COERCE: Self = Self("42846");
     /// A column outside GROUP BY, or an aggregate where none may be.
@@ -177,6 +192,8 @@ impl SqlState {
     pub const DUPLICATE_OBJECT: Self = Self("42710");
     /// A column name that could mean several columns.
     pub const AMBIGUOUS_COLUMN: Self = Self("42702");
+    /// What follows ESCAPE is more than one character.
+    pub const INVALID_ESCAPE_SEQUENCE: Self = Self("22025");
     /// A function call that could mean several functions.
     pub const AMBIGUOUS_FUNCTION: Self = Self("42725");
     /// ORDER BY or GROUP BY names something that is not there.
@@ -215,10 +232,14 @@ impl SqlState {
     pub const OBJECT_IN_USE: Self = Self("55006");
     /// This setting cannot be changed now or by SQL.
     pub const CANT_CHANGE_RUNTIME_PARAM: Self = Self("55P02");
+    /// A lock was not to be had in time.
+    pub const LOCK_NOT_AVAILABLE: Self = Self("55P03");
     /// Cancelled by the user, by statement_timeout or by a vanished client.
     pub const QUERY_CANCELED: Self = Self("57014");
     /// The server is going down.
     pub const ADMIN_SHUTDOWN: Self = Self("57P01");
+    /// A client that sent nothing for too long outside of a transaction.
+    pub const IDLE_SESSION_TIMEOUT: Self = Self("57P05");
     /// The server is starting or stopping: come back later.
     pub const CANNOT_CONNECT_NOW: Self = Self("57P03");
 }

@@ -36,6 +36,8 @@ pub(super) fn storage(error: &catalog::Error) -> Error {
             Error::new(SqlState::NOT_NULL_VIOLATION, message)
         }
         Catalog::Conflict(_) => with(SqlState::SERIALIZATION_FAILURE).with_hint("run the transaction again"),
+        Catalog::Uncertain(_) => with(SqlState::STATEMENT_COMPLETION_UNKNOWN)
+            .with_hint("look whether the change is there before you make it again"),
         Catalog::Diverged { .. } | Catalog::Corrupt { .. } => with(SqlState::DATA_CORRUPTED),
         Catalog::LeaseHeld { .. } => with(SqlState::OBJECT_IN_USE),
         // Nothing is wrong with the statement, and it may succeed elsewhere or after a restart.
@@ -74,6 +76,8 @@ mod tests {
         assert_eq!(Error::from(catalog::Error::Conflict("x".into())).sqlstate.0, "40001");
         assert_eq!(Error::from(catalog::Error::DataFusion(ArrowError::DivideByZero.into())).sqlstate.0, "22012");
         assert_eq!(Error::from(catalog::Error::DiskFull("writing t".into())).sqlstate.0, "53100");
+        let uncertain = catalog::Error::Uncertain(Box::new(catalog::Error::DiskFull("writing t".into())));
+        assert_eq!(Error::from(uncertain).sqlstate.0, "40003");
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(super) fn syntax(error: &ParserError) -> Error {
         None => wrong(sentence(text)),
     };
     error.place = match expected {
-        Some((_, "EOF")) => Some(Place::End),
+        Some((_, "EOF")) => Some(Place::END),
         _ => place,
     };
     error
@@ -67,7 +67,7 @@ mod tests {
         assert_eq!((error.sqlstate, error.place), (SqlState::SYNTAX_ERROR, Place::new(2, 2)));
         assert_eq!(error.message, "syntax error at or near \")\"");
         let error = parse("SELECT (1");
-        assert_eq!((error.message.as_str(), error.place), ("syntax error at end of input", Some(Place::End)));
+        assert_eq!((error.message.as_str(), error.place), ("syntax error at end of input", Some(Place::END)));
         let error = parse("SELECT 'abc");
         assert_eq!((error.message.as_str(), error.place), ("unterminated quoted string", Place::new(1, 8)));
     }

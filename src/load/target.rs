@@ -1,6 +1,8 @@
 //! The table that is loaded into: as it is, or as the files and the options say it is to be made.
 
-use catalog::objects::{Relation, TableDef};
+use std::sync::Arc;
+
+use catalog::objects::{Privileges, Relation, TableDef};
 use catalog::table::Layout;
 use catalog::types::PgType;
 use datafusion::arrow::datatypes::Schema;
@@ -37,17 +39,33 @@ impl Session {
     ) -> Result<(Target, Vec<(Input, FileSchema)>)> {
         let types = types(options)?;
         let name = QualifiedName::parse(&options.table)?;
+        if !self.may_read_server_files()? {
+            let message = "must have privileges of the pg_read_server_files role to load a file";
+            return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+        }
         let schema = match &name.schema {
-            Some(schema) => schema.clone(),
+            Some(schema) => {
+                self.rights()?.check_schema(schema, Privileges::USAGE)?;
+                schema.clone()
+            }
             None => self.creation_schema()?,
         };
-        let found = match self.work()?.objects().lookup(&schema, &name.name) {
-            Some(Relation::Table(def)) => Some((*def).clone()),
+        let found = self.work()?.objects().lookup(&schema, &name.name);
+        let found = match found {
+            Some(Relation::Table(def)) => {
+                let columns = def.columns.iter().map(|column| column.name.as_str());
+                let relation = Relation::Table(Arc::clone(&def));
+                self.rights()?.check_relation(&relation, Privileges::INSERT, columns)?;
+                Some((*def).clone())
+            }
             Some(Relation::View(_)) => {
                 let message = format!("\"{}\" is a view, rows can only be loaded into a table", name.name);
                 return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, message));
             }
-            None => None,
+            None => {
+                self.rights()?.check_schema(&schema, Privileges::CREATE)?;
+                None
+            }
         };
         let planner = self.planner()?;
         let examiner = Examiner { options, planner: &planner, encoding, types: found.is_none(), files: inputs.len() };

@@ -4,11 +4,11 @@
 //! the extended protocol everything up to the next Sync is skipped, because the client sent it in the
 //! belief that the failed one would work.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pgwire::messages::response::{CommandComplete, ReadyForQuery, TransactionStatus as Letter};
 use pgwire::messages::startup::ParameterStatus;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::{Error, Result, SqlState};
 use crate::session::{Session, TransactionStatus};
@@ -17,7 +17,10 @@ use super::cancel::Registration;
 use super::error::{End, Stop, error_response, is_protocol_violation, notice_response, wire_text};
 use super::extended::Store;
 use super::frontend::{self, Message};
+use super::listener::Server;
+use super::slots::Slot;
 use super::startup::Login;
+use super::statement_log::StatementLog;
 use super::wire::Wire;
 use super::{extended, simple};
 
@@ -30,9 +33,11 @@ pub(super) struct Connection {
     /// Held until the connection ends: the client's place in the registry of cancel requests.
     backend: Registration,
     /// Held until the connection ends: the client's share of `max_connections`.
-    _slot: OwnedSemaphorePermit,
+    _slot: Slot,
     /// How long the client may send nothing.
     patience: Option<Duration>,
+    /// What is written of its statements, and counted.
+    pub(super) statements: StatementLog,
     /// Between the first message of the extended protocol and Sync: the client isn't idle.
     in_series: bool,
     /// After an error of the extended protocol, until Sync.
@@ -40,15 +45,18 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(wire: Wire, login: Login, patience: Option<Duration>) -> Self {
-        let Login { session, backend, slot } = login;
+    pub(super) fn new(wire: Wire, login: Login, server: &Server) -> Self {
+        let Login { session, backend, slot, user } = login;
+        let metrics = Arc::clone(server.engine.metrics());
+        let session_pid = session.pid();
         Self {
             wire,
             session,
             store: Store::default(),
             backend,
             _slot: slot,
-            patience,
+            patience: server.options.idle_timeout,
+            statements: StatementLog::new(server.options.log, metrics, session_pid, user),
             in_series: false,
             skipping: false,
         }
@@ -76,7 +84,8 @@ impl Connection {
 
     /// Waits for one message and answers it.
     async fn serve_one(&mut self) -> Result<(), End> {
-        let Some(frame) = self.wire.frame(self.patience, self.in_series).await? else {
+        let patience = self.patience();
+        let Some(frame) = self.wire.frame(patience, self.in_series).await? else {
             return Err(End::fatal(self.idle_for_too_long()));
         };
         let tag = frame.tag;
@@ -95,6 +104,10 @@ impl Connection {
         match outcome {
             Ok(()) => {}
             Err(Stop::Connection(end)) => return Err(end),
+            // The session was told to end, and its statement heard it first.
+            Err(Stop::Statement(error)) if error.sqlstate == SqlState::ADMIN_SHUTDOWN => {
+                return Err(End::fatal(error));
+            }
             Err(Stop::Statement(error)) => {
                 self.report(&error)?;
                 self.skipping = extended;
@@ -108,6 +121,7 @@ impl Connection {
 
     async fn answer(&mut self, message: Message) -> Result<(), Stop> {
         self.session.canceller().set_idle(false);
+        self.statements.arrived();
         match message {
             Message::Query(sql) => simple::query(self, &sql).await,
             Message::Parse { name, sql, types } => extended::parse(self, name, &sql, &types).await,
@@ -124,6 +138,21 @@ impl Connection {
         }
     }
 
+    /// How long the client may send nothing now: what the server allows, and less if the client's settings say so,
+    /// which count while the client could send a command.
+    fn patience(&mut self) -> Option<Duration> {
+        if self.in_series {
+            return self.patience;
+        }
+        let in_transaction = self.in_transaction();
+        let settings = self.session.settings();
+        let own = if in_transaction { settings.idle_in_transaction_timeout() } else { settings.idle_timeout() };
+        match (self.patience, own) {
+            (Some(server), Some(own)) => Some(server.min(own)),
+            (server, own) => server.or(own),
+        }
+    }
+
     /// True inside a transaction block, failed or not.
     pub(super) fn in_transaction(&self) -> bool {
         !matches!(self.session.transaction(), TransactionStatus::Idle)
@@ -132,6 +161,7 @@ impl Connection {
     /// The end of a statement that worked: its notices, then its tag.
     pub(super) fn complete(&mut self, tag: &str) -> Result<()> {
         self.push_notices()?;
+        self.statements.succeeded(tag);
         self.wire.push(CommandComplete::new(wire_text(tag)))
     }
 
@@ -158,14 +188,15 @@ impl Connection {
             self.wire.push(status).map_err(End::fatal)?;
         }
         self.session.canceller().set_idle(true);
+        // A suspended portal does nothing until its client comes back.
+        self.session.backend().rest();
         self.wire.push(ReadyForQuery::new(letter)).map_err(End::fatal)?;
         self.wire.flush().await
     }
 
     /// Tells the client that a statement failed. Inside a transaction block the block failed with it.
     fn report(&mut self, error: &Error) -> Result<(), End> {
-        // Neither the statement nor the message: both may hold the customers' data.
-        tracing::info!(pid = self.backend.pid(), sqlstate = error.sqlstate.0, "statement failed");
+        self.statements.failed(error);
         self.session.fail_transaction();
         if matches!(self.session.transaction(), TransactionStatus::Failed) {
             self.store.close_started_portals();
@@ -184,10 +215,11 @@ impl Connection {
     fn idle_for_too_long(&self) -> Error {
         match self.session.transaction() {
             TransactionStatus::Idle => {
-                Error::new(SqlState("57P05"), "terminating connection due to idle-session timeout")
+                Error::new(SqlState::IDLE_SESSION_TIMEOUT, "terminating connection due to idle-session timeout")
             }
             TransactionStatus::Active | TransactionStatus::Failed => {
-                Error::new(SqlState("25P03"), "terminating connection due to idle-in-transaction timeout")
+                let message = "terminating connection due to idle-in-transaction timeout";
+                Error::new(SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT, message)
             }
         }
     }

@@ -40,6 +40,11 @@ impl Cursor {
         Ok(Self { rows, encoder, columns, rest: None })
     }
 
+    /// Goes on after the client had suspended it.
+    pub(super) fn resume(&self, session: &mut Session) {
+        session.resume(&self.rows);
+    }
+
     /// Sends up to `limit` rows, or all that are left.
     pub(super) async fn send(&mut self, wire: &mut Wire, limit: Option<u64>) -> Result<Sent, Stop> {
         let mut sent = 0;
@@ -68,6 +73,7 @@ impl Cursor {
                 wire.push_row(self.columns, |output| encoder.row(row, output))?;
                 wire.flush_if_full().await?;
             }
+            wire.count_rows(now);
             sent += now as u64;
         }
     }

@@ -63,6 +63,9 @@ pub(super) fn error_response(severity: &str, error: &Error) -> ErrorResponse {
     if let Some(position) = error.position {
         fields.push((b'P', position.to_string()));
     }
+    if let Some(context) = &error.context {
+        fields.push((b'W', wire_text(context)));
+    }
     ErrorResponse::new(fields)
 }
 

@@ -1,7 +1,8 @@
 //! The extended protocol: prepared statements, portals, and the messages that make and use them.
 //!
 //! Parse plans a statement, Bind gives it values and result formats, Describe tells its columns, Execute
-//! runs it or goes on where a row limit suspended it. Nothing runs before Execute.
+//! runs it or goes on where a row limit suspended it. Nothing runs before Execute. Prepared statements are the
+//! session's, which shares them with PREPARE and EXECUTE; portals are the connection's.
 
 use std::collections::HashMap;
 use std::mem;
@@ -14,9 +15,11 @@ use pgwire::messages::extendedquery::{BindComplete, CloseComplete, ParseComplete
 use pgwire::messages::response::EmptyQueryResponse;
 
 use crate::error::{Error, Result, SqlState};
-use crate::session::{Execution, Prepared, TransactionStatus};
+use crate::session::prepared::{Named, Parameter};
+use crate::session::{Execution, TransactionStatus};
 
 use super::connection::Connection;
+use super::copy;
 use super::cursor::Cursor;
 use super::describe::{all_text, parameter_formats, result_formats, row_description};
 use super::error::{Stop, protocol_violation};
@@ -25,28 +28,14 @@ use crate::values::decode;
 use crate::values::encode::{Format, Formatting};
 use crate::values::pg_type::{self, PgType};
 
-/// The prepared statements and portals of one connection, by name; the empty name is the unnamed one.
+/// The portals of one connection, by name; the empty name is the unnamed one.
 #[derive(Default)]
 pub(super) struct Store {
-    statements: HashMap<String, Arc<Statement>>,
     portals: HashMap<String, Portal>,
 }
 
-struct Statement {
-    /// None: the query string was empty.
-    plan: Option<Prepared>,
-    parameters: Vec<Parameter>,
-}
-
-/// A parameter as the client has to send it.
-struct Parameter {
-    oid: u32,
-    /// What the plan takes.
-    target: FieldRef,
-}
-
 struct Portal {
-    statement: Arc<Statement>,
+    statement: Arc<Named>,
     /// One per column; none if the statement returns no rows.
     formats: Vec<Format>,
     state: State,
@@ -64,27 +53,9 @@ enum State {
 }
 
 impl Store {
-    /// Forgets the unnamed statement and portal, which a simple query replaces.
+    /// Forgets the unnamed portal, which a simple query replaces.
     pub(super) fn close_unnamed(&mut self) {
-        self.statements.remove("");
         self.portals.remove("");
-    }
-
-    /// Forgets the statements that DEALLOCATE and DISCARD ALL named.
-    ///
-    /// # Errors
-    /// 26000 if there is none of a name.
-    pub(super) fn forget(&mut self, names: Vec<Option<String>>) -> Result<()> {
-        for name in names {
-            match name {
-                None => self.statements.clear(),
-                Some(name) => {
-                    self.statement(&name)?;
-                    self.statements.remove(&name);
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Closes every portal, at the end of a transaction.
@@ -97,31 +68,15 @@ impl Store {
     pub(super) fn close_started_portals(&mut self) {
         self.portals.retain(|_, portal| matches!(portal.state, State::Bound(_)));
     }
-
-    fn statement(&self, name: &str) -> Result<&Arc<Statement>> {
-        self.statements.get(name).ok_or_else(|| {
-            let what = if name.is_empty() {
-                "unnamed prepared statement".to_owned()
-            } else {
-                format!("prepared statement \"{name}\"")
-            };
-            Error::new(SqlState::INVALID_SQL_STATEMENT_NAME, format!("{what} does not exist"))
-        })
-    }
 }
 
 /// Parse: plans `sql` under `name`. `types` are the client's parameter types, 0 where it has none.
 pub(super) async fn parse(connection: &mut Connection, name: String, sql: &str, types: &[u32]) -> Result<(), Stop> {
-    let Connection { wire, session, store, .. } = connection;
+    let Connection { wire, session, .. } = connection;
     if name.is_empty() {
-        store.statements.remove("");
-    } else if store.statements.contains_key(&name) {
-        return Err(Error::new(
-            SqlState::DUPLICATE_PREPARED_STATEMENT,
-            format!("prepared statement \"{name}\" already exists"),
-        )
-        .into());
+        session.statements().remove("");
     }
+    session.statements().check_free(&name)?;
     let mut statements = session.parse(sql)?;
     if statements.len() > 1 {
         return Err(Error::new(SqlState::SYNTAX_ERROR, "cannot insert multiple commands into a prepared statement")
@@ -136,7 +91,7 @@ pub(super) async fn parse(connection: &mut Connection, name: String, sql: &str, 
     };
     let inferred = plan.as_ref().map_or(&[][..], |plan| plan.params.as_slice());
     let parameters = parameters(types, &declared, inferred)?;
-    store.statements.insert(name, Arc::new(Statement { plan, parameters }));
+    session.statements().put(name, Named::new(plan, parameters, sql.into(), false))?;
     Ok(wire.push(ParseComplete::new())?)
 }
 
@@ -189,7 +144,7 @@ pub(super) fn bind(connection: &mut Connection, bind: Bind) -> Result<(), Stop> 
         return Err(Error::new(SqlState::DUPLICATE_CURSOR, message).into());
     }
     let statement_name = statement;
-    let statement = Arc::clone(store.statement(&statement_name)?);
+    let statement = session.statements().get(&statement_name)?;
     let value_formats = parameter_formats(&codes, given.len())?;
     let wanted = statement.parameters.len();
     if given.len() != wanted {
@@ -223,11 +178,11 @@ pub(super) fn bind(connection: &mut Connection, bind: Bind) -> Result<(), Stop> 
 /// Describe: the parameters and columns of a statement, or the columns of a portal.
 pub(super) fn describe(connection: &mut Connection, target: &Target) -> Result<(), Stop> {
     let in_failed_transaction = matches!(connection.session.transaction(), TransactionStatus::Failed);
-    let Connection { wire, store, .. } = connection;
+    let Connection { wire, session, store, .. } = connection;
     let (statement, formats) = match target {
-        Target::Statement(name) => (store.statement(name)?, None),
+        Target::Statement(name) => (session.statements().get(name)?, None),
         Target::Portal(name) => match store.portals.get(name) {
-            Some(portal) => (&portal.statement, Some(&portal.formats)),
+            Some(portal) => (Arc::clone(&portal.statement), Some(&portal.formats)),
             None => return Err(missing_portal(name, in_failed_transaction).into()),
         },
     };
@@ -268,6 +223,9 @@ pub(super) async fn execute(connection: &mut Connection, name: String, max_rows:
 }
 
 async fn advance(connection: &mut Connection, name: &str, portal: &mut Portal, limit: Option<u64>) -> Result<(), Stop> {
+    if let Some(plan) = &portal.statement.plan {
+        connection.statements.begins(plan.statement.public_text());
+    }
     let Connection { wire, session, store, .. } = &mut *connection;
     let mut cursor = match mem::replace(&mut portal.state, State::Done) {
         State::Bound(values) => {
@@ -280,6 +238,7 @@ async fn advance(connection: &mut Connection, name: &str, portal: &mut Portal, l
             if !wire.sync_follows() {
                 session.begin_block();
             }
+            portal.statement.count();
             match wire.while_connected(session.execute(plan, values)).await?? {
                 Execution::Rows(rows) => {
                     if !plan.columns.as_ref().is_some_and(|described| same_row_type(described, &rows.schema)) {
@@ -292,13 +251,26 @@ async fn advance(connection: &mut Connection, name: &str, portal: &mut Portal, l
                     }
                     Box::new(Cursor::new(session, rows, &portal.formats)?)
                 }
+                Execution::CopyIn(copy) => {
+                    let tag = copy::receive(wire, session, copy).await?;
+                    return Ok(connection.complete(&tag)?);
+                }
+                Execution::CopyOut(copy) => {
+                    let tag = copy::send(wire, copy).await?;
+                    return Ok(connection.complete(&tag)?);
+                }
                 Execution::Done { tag } => {
-                    store.forget(session.take_deallocated())?;
+                    if session.take_portals_closed() {
+                        store.close_portals();
+                    }
                     return Ok(connection.complete(&tag)?);
                 }
             }
         }
-        State::Open(cursor) => cursor,
+        State::Open(cursor) => {
+            cursor.resume(session);
+            cursor
+        }
         State::Exhausted(tag) => {
             connection.complete(&tag)?;
             portal.state = State::Exhausted(tag);
@@ -333,7 +305,9 @@ fn same_row_type(described: &Schema, arrived: &Schema) -> bool {
 /// what it needs of its statement.
 pub(super) fn close(connection: &mut Connection, target: &Target) -> Result<(), Stop> {
     match target {
-        Target::Statement(name) => drop(connection.store.statements.remove(name)),
+        Target::Statement(name) => {
+            connection.session.statements().remove(name);
+        }
         Target::Portal(name) => drop(connection.store.portals.remove(name)),
     }
     Ok(connection.wire.push(CloseComplete::new())?)

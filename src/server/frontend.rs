@@ -13,6 +13,8 @@ use super::error::protocol_violation;
 const LARGE: usize = 0x3fff_ffff;
 /// Longest message of any other type.
 const SMALL: usize = 10_000;
+/// Longest answer to a question of the login: it comes from somebody who is not known yet.
+const ANSWER: usize = 1_100;
 
 /// One message as it came: its type byte and its body.
 pub(super) struct Frame {
@@ -48,6 +50,22 @@ pub(super) enum Message {
     StrayCopy,
 }
 
+/// A message as it is read while a COPY takes in data.
+#[derive(Debug, PartialEq)]
+pub(super) enum CopyMessage {
+    /// The next piece of the data.
+    Data(Bytes),
+    /// That was all.
+    Done,
+    /// The client gives up, and says why.
+    Fail(String),
+    /// Sync or Flush, which mean nothing here.
+    Sync,
+    Terminate,
+    /// One that has no place here, by its type byte.
+    Other(u8),
+}
+
 /// Makes the portal `portal` from the prepared statement `statement`.
 #[derive(Debug, PartialEq)]
 pub(super) struct Bind {
@@ -77,6 +95,7 @@ pub(super) fn take_frame(input: &mut BytesMut) -> Result<Option<Frame>> {
     let longest = match tag {
         b'Q' | b'P' | b'B' | b'F' | b'd' => LARGE,
         b'C' | b'D' | b'E' | b'H' | b'S' | b'X' | b'c' | b'f' => SMALL,
+        b'p' => ANSWER,
         _ => return Err(protocol_violation(format!("invalid frontend message type {tag}"))),
     };
     let Some(length) = input.get(1..5) else {
@@ -125,6 +144,24 @@ impl Message {
             b'F' => return Ok(Self::FunctionCall),
             b'd' | b'c' | b'f' => return Ok(Self::StrayCopy),
             tag => return Err(protocol_violation(format!("invalid frontend message type {tag}"))),
+        };
+        body.finish()?;
+        Ok(message)
+    }
+}
+
+impl CopyMessage {
+    /// Reads the message in `frame`, by the rules of [`Message::decode`].
+    pub(super) fn decode(frame: Frame) -> Result<Self> {
+        let mut body = Body(frame.body);
+        let message = match frame.tag {
+            b'd' => return Ok(Self::Data(body.rest())),
+            b'c' => Self::Done,
+            b'f' => Self::Fail(body.text()?),
+            b'S' | b'H' => Self::Sync,
+            b'X' => Self::Terminate,
+            // Not read any further: it is refused whatever it says.
+            other => return Ok(Self::Other(other)),
         };
         body.finish()?;
         Ok(message)
@@ -184,7 +221,7 @@ impl Body {
     }
 
     /// A length, then so many bytes; length -1 is NULL.
-    fn value(&mut self) -> Result<Option<Bytes>> {
+    pub(super) fn value(&mut self) -> Result<Option<Bytes>> {
         let length = self.i32()?;
         if length == -1 {
             return Ok(None);

@@ -4,21 +4,24 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time;
 
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::metrics::Metrics;
 
 use super::cancel::Backends;
 use super::connection::Connection;
 use super::error::End;
+use super::slots::Slots;
 use super::startup;
+use super::statement_log::StatementLogOptions;
+use super::tls::Tls;
 use super::wire::{Shutdown, Wire};
 
 /// Sockets beyond `max_connections` that may be open at once: logins that are about to be refused,
@@ -29,11 +32,32 @@ const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::
 /// How long connections have to say goodbye once their statements were stopped.
 const PARTING: Duration = Duration::from_secs(5);
 
-/// Limits of the server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Which clients may talk without TLS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Plaintext {
+    /// None: as `hostssl` alone in PostgreSQL's pg_hba.conf.
+    Never,
+    /// Those of this machine.
+    #[default]
+    Loopback,
+    /// All: as `host` in PostgreSQL's pg_hba.conf.
+    Always,
+}
+
+/// Limits of the server, and how it talks.
+#[derive(Debug, Clone)]
 pub struct ServerOptions {
     /// Clients served at once; the next one is refused with 53300.
     pub max_connections: usize,
+    /// Of these, how many only superusers get.
+    pub superuser_reserved_connections: usize,
+    /// Certificate and key; `None`: there is no TLS.
+    pub tls: Option<Tls>,
+    /// Who may do without it.
+    pub plaintext: Plaintext,
+    /// What is written of statements.
+    pub log: StatementLogOptions,
     /// How long a client may take to log in; then its connection is closed.
     pub startup_timeout: Duration,
     /// How long a client may send nothing between statements; then its connection ends with 57P05,
@@ -50,6 +74,10 @@ impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             max_connections: 100,
+            superuser_reserved_connections: 3,
+            tls: None,
+            plaintext: Plaintext::Loopback,
+            log: StatementLogOptions::default(),
             startup_timeout: Duration::from_secs(60),
             idle_timeout: None,
             keepalive: Some(Duration::from_secs(60)),
@@ -63,8 +91,7 @@ pub(super) struct Server {
     pub(super) engine: Arc<Engine>,
     pub(super) options: ServerOptions,
     pub(super) backends: Backends,
-    /// One permit per client that may be served.
-    pub(super) slots: Arc<Semaphore>,
+    pub(super) slots: Slots,
     shutdown: Shutdown,
 }
 
@@ -72,7 +99,7 @@ pub(super) struct Server {
 /// last connection is gone: idle ones end at once, running statements get
 /// `ServerOptions::shutdown_grace`. Dropping the future ends every connection at once.
 ///
-/// Clients are trusted, so only loopback peers are served; the others are refused with 28000.
+/// Until a role has a password only loopback peers are served, and trusted; the others are refused with 28000.
 /// A connection's failure is its own: the result is an error only when the server can't go on.
 pub async fn run(
     listener: TcpListener,
@@ -80,15 +107,10 @@ pub async fn run(
     options: ServerOptions,
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
-    let slots = options.max_connections.min(Semaphore::MAX_PERMITS);
+    let slots = Slots::new(options.max_connections, options.superuser_reserved_connections);
     let most_sockets = options.max_connections.saturating_add(SPARE_SOCKETS);
-    let server = Arc::new(Server {
-        engine,
-        options,
-        backends: Backends::default(),
-        slots: Arc::new(Semaphore::new(slots)),
-        shutdown: Shutdown::default(),
-    });
+    let server =
+        Arc::new(Server { engine, options, backends: Backends::default(), slots, shutdown: Shutdown::default() });
     let mut connections = JoinSet::new();
     let mut pause = Duration::ZERO;
     let mut shutdown = pin!(shutdown);
@@ -97,6 +119,7 @@ pub async fn run(
             () = &mut shutdown => break,
             Some(ended) = connections.join_next(), if !connections.is_empty() => note_panic(ended),
             (stream, peer) = accept(&listener, &mut pause), if connections.len() < most_sockets => {
+                server.engine.metrics().accepted.inc();
                 connections.spawn(serve(Arc::clone(&server), stream, peer));
             }
         }
@@ -144,22 +167,42 @@ async fn serve(server: Arc<Server>, stream: TcpStream, peer: SocketAddr) {
         tracing::debug!(%peer, %error, "client left before its connection was set up");
         return;
     }
-    let mut wire = Wire::new(stream, server.shutdown.clone());
+    let mut wire = Wire::new(stream, server.shutdown.of_one(), Arc::clone(server.engine.metrics()));
     let startup = startup::open(&server, &mut wire, peer);
     let outcome = time::timeout(server.options.startup_timeout, startup).await;
     match outcome {
         Ok(Ok(login)) => {
             let pid = login.backend.pid();
-            tracing::debug!(pid, %peer, "connection opened");
-            Connection::new(wire, login, server.options.idle_timeout).run().await;
-            tracing::debug!(pid, %peer, "connection closed");
+            let encrypted = wire.is_encrypted();
+            tracing::info!(pid, %peer, user = ?login.user, tls = encrypted, "connection authorized");
+            let _open = Open::new(server.engine.metrics());
+            let opened = Instant::now();
+            Connection::new(wire, login, &server).run().await;
+            tracing::info!(pid, %peer, seconds = opened.elapsed().as_secs(), "disconnection");
         }
         Ok(Err(End::Fatal(error))) => {
-            tracing::info!(%peer, sqlstate = error.sqlstate.0, "connection refused");
+            tracing::info!(%peer, sqlstate = error.sqlstate.0, reason = error.message, "connection refused");
+            server.engine.metrics().login_refused(error.sqlstate);
             wire.farewell(&error).await;
         }
         Ok(Err(End::Closed | End::Gone)) => {}
         Err(_) => tracing::debug!(%peer, "login took too long"),
+    }
+}
+
+/// Counts a client while it is there.
+struct Open<'a>(&'a Metrics);
+
+impl<'a> Open<'a> {
+    fn new(metrics: &'a Metrics) -> Self {
+        metrics.open.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.open.dec();
     }
 }
 

@@ -7,6 +7,7 @@ use crate::session::Execution;
 use crate::statement::Statement;
 
 use super::connection::Connection;
+use super::copy;
 use super::cursor::Cursor;
 use super::describe::{all_text, row_description};
 use super::error::Stop;
@@ -15,6 +16,7 @@ use super::error::Stop;
 /// the first that fails stops the rest.
 pub(super) async fn query(connection: &mut Connection, sql: &str) -> Result<(), Stop> {
     connection.store.close_unnamed();
+    connection.session.statements().remove("");
     let statements = connection.session.parse(sql)?;
     if statements.is_empty() {
         return Ok(connection.wire.push(EmptyQueryResponse::new())?);
@@ -42,6 +44,7 @@ async fn run_all(connection: &mut Connection, statements: Vec<Statement>) -> Res
 
 async fn run(connection: &mut Connection, statement: Statement) -> Result<(), Stop> {
     let was_open = connection.in_transaction();
+    connection.statements.begins(statement.public_text());
     let Connection { wire, session, store, .. } = &mut *connection;
     let prepared = wire.while_connected(session.prepare(statement, &[])).await??;
     if !prepared.params.is_empty() {
@@ -58,8 +61,12 @@ async fn run(connection: &mut Connection, statement: Statement) -> Result<(), St
             let sent = cursor.send(wire, None).await?;
             cursor.tag(sent.rows)
         }
+        Execution::CopyIn(copy) => copy::receive(wire, session, copy).await?,
+        Execution::CopyOut(copy) => copy::send(wire, copy).await?,
         Execution::Done { tag } => {
-            store.forget(session.take_deallocated())?;
+            if session.take_portals_closed() {
+                store.close_portals();
+            }
             tag
         }
     };

@@ -1,30 +1,40 @@
 //! From the first byte of a connection to its first ReadyForQuery.
 //!
-//! Nothing is encrypted yet, so both encryption requests are declined, and nobody is asked for a
-//! password: only loopback peers get in, and only as the superuser.
+//! A client may begin with TLS, ask for it, or do without where that is allowed. Then it says who it is and, once any
+//! role has a password, proves it. Until one has, only the superuser `postgres` gets in, and only over a loopback
+//! address.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use catalog::objects::RoleDef;
+use pgwire::api::auth::sasl::scram::ScramServerAuth;
 use pgwire::messages::Message;
 use pgwire::messages::response::{GssEncResponse, SslResponse};
 use pgwire::messages::startup::{Authentication, BackendKeyData, NegotiateProtocolVersion, ParameterStatus, SecretKey};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::time;
 
+use crate::engine::has_expired;
 use crate::error::{Error, Result, SqlState};
 use crate::session::Session;
 
 use super::cancel::Registration;
 use super::error::{End, protocol_violation, wire_text};
 use super::frontend::Body;
-use super::listener::Server;
+use super::listener::{Plaintext, Server};
+use super::scram::{self, Verifier};
+use super::slots::Slot;
+use super::tls::ALPN;
 use super::wire::Wire;
 
-/// The only role there is so far.
+/// The role that is trusted until there are passwords.
 const SUPERUSER: &str = "postgres";
 /// Newest minor version of protocol 3 that we speak.
 const NEWEST_MINOR: u16 = 2;
+/// How long a wrong password's answer is held back, so that guessing is slow.
+const GUESS_DELAY: Duration = Duration::from_millis(500);
 
 /// The request codes that may stand where a startup message has its protocol version.
 const CANCEL_REQUEST: u32 = 80_877_102;
@@ -37,39 +47,128 @@ pub(super) struct Login {
     /// Its place among the connections that can be cancelled.
     pub(super) backend: Registration,
     /// Its share of `max_connections`.
-    pub(super) slot: OwnedSemaphorePermit,
+    pub(super) slot: Slot,
+    /// The role it is.
+    pub(super) user: String,
 }
 
 /// Greets the client and puts the answer up to the first ReadyForQuery, which sends it. A cancel
 /// request is carried out and ends the connection as `End::Closed`.
 pub(super) async fn open(server: &Server, wire: &mut Wire, peer: SocketAddr) -> Result<Login, End> {
-    let startup = match greet(wire).await? {
+    let mut binding = None;
+    if server.options.tls.is_some() && wire.begins_with_tls().await? {
+        let (protocol, bound) = encrypt(server, wire).await?;
+        if protocol.as_deref() != Some(ALPN) {
+            let error = protocol_violation("direct TLS without the application protocol \"postgresql\"")
+                .with_hint("connect with sslnegotiation=postgres, or with a client that offers it (ALPN)");
+            return Err(End::fatal(error));
+        }
+        binding = bound;
+    }
+    let startup = match greet(server, wire, &mut binding).await? {
         Greeting::Startup(startup) => startup,
         Greeting::Cancel { pid, key } => {
             server.backends.cancel(pid, &key);
             return Err(End::Closed);
         }
     };
-    admit(server, wire, peer, startup).map_err(End::fatal)
+    startup.check_version().map_err(End::fatal)?;
+    if let Some(negotiation) = startup.negotiation() {
+        wire.push(negotiation).map_err(End::fatal)?;
+    }
+    let (user, database) = startup.names().map_err(End::fatal)?;
+    check_encryption(server.options.plaintext, wire, peer, user, database).map_err(End::fatal)?;
+    let account = authenticate(server, wire, peer, user, binding.as_ref()).await?;
+    admit(server, wire, peer, &startup, &account).map_err(End::fatal)
 }
 
-/// Checks who wants in, makes the session, and puts the whole answer.
-fn admit(server: &Server, wire: &mut Wire, peer: SocketAddr, startup: Startup) -> Result<Login> {
-    startup.check_version()?;
-    if let Some(negotiation) = startup.negotiation() {
-        wire.push(negotiation)?;
+/// Puts the connection into TLS, with what binds a login to it.
+async fn encrypt(server: &Server, wire: &mut Wire) -> Result<(Option<Vec<u8>>, Option<ScramServerAuth>), End> {
+    let Some(tls) = &server.options.tls else { return Err(End::Gone) };
+    let loaded = tls.current();
+    let protocol = wire.encrypt(loaded.config).await?;
+    Ok((protocol, loaded.binding))
+}
+
+/// Whether this client may talk without encryption, if it does.
+fn check_encryption(plaintext: Plaintext, wire: &Wire, peer: SocketAddr, user: &str, database: &str) -> Result<()> {
+    let allowed = match plaintext {
+        Plaintext::Always => true,
+        Plaintext::Loopback => peer.ip().to_canonical().is_loopback(),
+        Plaintext::Never => false,
+    };
+    if allowed || wire.is_encrypted() {
+        return Ok(());
     }
+    let message = format!(
+        "connections without TLS are refused for host \"{}\", user \"{user}\", database \"{database}\"",
+        peer.ip()
+    );
+    Err(Error::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, message).with_hint("connect with sslmode=require"))
+}
+
+/// Finds out that the client is who it says it is.
+async fn authenticate(
+    server: &Server,
+    wire: &mut Wire,
+    peer: SocketAddr,
+    user: &str,
+    binding: Option<&ScramServerAuth>,
+) -> Result<Arc<RoleDef>, End> {
+    let accounts = server.engine.accounts().await.map_err(End::fatal)?;
+    let account = accounts.find(user);
+    if !accounts.has_passwords() {
+        return trusted(peer, user, account).map_err(End::fatal);
+    }
+    let (verifier, reason) = match account.map(|account| (account, &account.password)) {
+        None => (None, "there is no such role"),
+        Some((account, _)) if has_expired(account) => (None, "its password has expired"),
+        Some((_, None)) => (None, "it has no password"),
+        Some((_, Some(text))) => (Verifier::parse(text), "its password is not a SCRAM verifier"),
+    };
+    let real = verifier.is_some();
+    let verifier = verifier.unwrap_or_else(|| Verifier::mock(user, accounts.secret()));
+    let proven = scram::exchange(wire, verifier, binding).await?;
+    match account {
+        Some(account) if real && proven => {
+            if account.login {
+                return Ok(Arc::clone(account));
+            }
+            let message = format!("role \"{user}\" is not permitted to log in");
+            Err(End::fatal(Error::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, message)))
+        }
+        _ => {
+            let reason = if real { "wrong password" } else { reason };
+            tracing::warn!(%peer, user = ?user, reason, "login failed");
+            server.engine.metrics().login_failed();
+            time::sleep(GUESS_DELAY).await;
+            let message = format!("password authentication failed for user \"{user}\"");
+            Err(End::fatal(Error::new(SqlState::INVALID_PASSWORD, message)))
+        }
+    }
+}
+
+/// While nobody has a password: the superuser, from this machine.
+fn trusted(peer: SocketAddr, user: &str, account: Option<&Arc<RoleDef>>) -> Result<Arc<RoleDef>> {
+    let denied = |message: String| Error::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, message);
     if !peer.ip().to_canonical().is_loopback() {
-        return Err(Error::new(
-            SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-            format!("connections from {} are not trusted", peer.ip()),
-        )
-        .with_hint("connect from the server's own machine"));
+        return Err(denied(format!("connections from {} are not trusted", peer.ip()))
+            .with_hint("set a password from the server's own machine: ALTER ROLE postgres PASSWORD '...'"));
     }
-    let slot = Arc::clone(&server.slots)
-        .try_acquire_owned()
-        .map_err(|_| Error::new(SqlState::TOO_MANY_CONNECTIONS, "sorry, too many clients already"))?;
+    match account {
+        Some(account) if user == SUPERUSER => Ok(Arc::clone(account)),
+        Some(_) => Err(denied(format!("role \"{user}\" has no password"))
+            .with_hint("until a role has a password only \"postgres\" is trusted: ALTER ROLE ... PASSWORD '...'")),
+        None => Err(denied(format!("role \"{user}\" does not exist")).with_hint(format!("connect as {SUPERUSER}"))),
+    }
+}
+
+/// Gives the client a place, makes its session, and puts the whole answer.
+fn admit(server: &Server, wire: &mut Wire, peer: SocketAddr, startup: &Startup, account: &RoleDef) -> Result<Login> {
     let (user, database) = startup.names()?;
+    // Below zero is no limit.
+    let limit = usize::try_from(account.connection_limit).ok();
+    let slot = server.slots.take(user, account.superuser, limit)?;
     let settings = startup.settings()?;
 
     let mut session = server.engine.session(user, database)?;
@@ -79,6 +178,8 @@ fn admit(server: &Server, wire: &mut Wire, peer: SocketAddr, startup: Startup) -
     // They are about to be reported with all the others.
     drop(session.take_changed_parameters());
 
+    let shutdown = wire.shutdown();
+    session.backend().connected(peer, move || shutdown.now());
     let canceller = session.canceller();
     let backend = server.backends.register(session.pid(), startup.key_length(), move || {
         canceller.cancel();
@@ -88,7 +189,7 @@ fn admit(server: &Server, wire: &mut Wire, peer: SocketAddr, startup: Startup) -
         wire.push(ParameterStatus::new(wire_text(&name), wire_text(&value)))?;
     }
     wire.push(BackendKeyData::new(backend.pid(), SecretKey::Bytes(Bytes::copy_from_slice(backend.key()))))?;
-    Ok(Login { session, backend, slot })
+    Ok(Login { session, backend, slot, user: user.to_owned() })
 }
 
 /// What a connection is for.
@@ -97,19 +198,26 @@ enum Greeting {
     Cancel { pid: i32, key: Bytes },
 }
 
-/// Reads up to the startup message or the cancel request, declining encryption on the way.
-async fn greet(wire: &mut Wire) -> Result<Greeting, End> {
-    let (mut ssl_declined, mut gss_declined) = (false, false);
+/// Reads up to the startup message or the cancel request, encrypting the connection on the way if the client asks
+/// for TLS and there is any.
+async fn greet(server: &Server, wire: &mut Wire, binding: &mut Option<ScramServerAuth>) -> Result<Greeting, End> {
+    let (mut ssl_asked, mut gss_asked) = (wire.is_encrypted(), wire.is_encrypted());
     loop {
         let packet = wire.startup_packet().await?;
         match Packet::decode(packet).map_err(End::fatal)? {
-            Packet::SslRequest if !ssl_declined => {
-                ssl_declined = true;
-                decline(wire, SslResponse::Refuse, "SSL").await?;
+            Packet::SslRequest if !ssl_asked => {
+                ssl_asked = true;
+                if server.options.tls.is_none() {
+                    answer(wire, SslResponse::Refuse, "SSL").await?;
+                    continue;
+                }
+                answer(wire, SslResponse::Accept, "SSL").await?;
+                *binding = encrypt(server, wire).await?.1;
+                gss_asked = true;
             }
-            Packet::GssEncryptionRequest if !gss_declined => {
-                gss_declined = true;
-                decline(wire, GssEncResponse::Refuse, "GSSAPI encryption").await?;
+            Packet::GssEncryptionRequest if !gss_asked => {
+                gss_asked = true;
+                answer(wire, GssEncResponse::Refuse, "GSSAPI encryption").await?;
             }
             Packet::SslRequest | Packet::GssEncryptionRequest => {
                 return Err(End::fatal(protocol_violation("encryption was requested twice")));
@@ -120,9 +228,9 @@ async fn greet(wire: &mut Wire) -> Result<Greeting, End> {
     }
 }
 
-/// Declines encryption. A client has to wait for the answer: bytes that are already there were
+/// Answers a request for encryption. A client has to wait for the answer: bytes that are already there were
 /// put by somebody in between, who wants them read as if they were the client's.
-async fn decline(wire: &mut Wire, answer: impl Message, request: &str) -> Result<(), End> {
+async fn answer(wire: &mut Wire, answer: impl Message, request: &str) -> Result<(), End> {
     if wire.has_input() {
         return Err(End::fatal(protocol_violation(format!("received unencrypted data after {request} request"))));
     }
@@ -218,17 +326,14 @@ impl Startup {
         Some(given.1.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// User and database. The user has to exist, the database is for the engine to find; it defaults
-    /// to the user's name.
+    /// User and database, which defaults to the user's name.
     fn names(&self) -> Result<(&str, &str)> {
-        let unknown = |message: String| {
-            Error::new(SqlState::INVALID_AUTHORIZATION_SPECIFICATION, message)
-                .with_hint(format!("connect as {SUPERUSER}"))
-        };
         match self.parameter("user") {
-            Some(SUPERUSER) => Ok((SUPERUSER, self.parameter("database").unwrap_or(SUPERUSER))),
-            Some(user) => Err(unknown(format!("role \"{user}\" does not exist"))),
-            None => Err(unknown("no user name specified in startup packet".to_owned())),
+            Some(user) => Ok((user, self.parameter("database").unwrap_or(user))),
+            None => Err(Error::new(
+                SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+                "no user name specified in startup packet",
+            )),
         }
     }
 
@@ -374,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn the_user_has_to_exist_and_names_the_default_database() {
+    fn the_user_names_the_default_database() {
         let database = |parameters: &[(&str, &str)]| {
             let startup = decoded(196_608, parameters);
             startup.names().map(|(_, database)| database.to_owned())
@@ -382,7 +487,7 @@ mod tests {
         assert_eq!(database(&[("user", "postgres")]).ok().as_deref(), Some("postgres"));
         assert_eq!(database(&[("user", "postgres"), ("database", "")]).ok().as_deref(), Some("postgres"));
         assert_eq!(database(&[("user", "postgres"), ("database", "x")]).ok().as_deref(), Some("x"));
-        assert_eq!(sqlstate(database(&[("user", "x"), ("database", "audience")])), Some("28000"));
+        assert_eq!(database(&[("user", "x")]).ok().as_deref(), Some("x"));
         assert_eq!(sqlstate(database(&[("database", "audience")])), Some("28000"));
     }
 

@@ -9,21 +9,26 @@
 //! then reading pauses, and with it the notice that a client hung up, until a write fails.
 
 use std::io;
+use std::mem;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use pgwire::messages::Message;
+use rustls::ServerConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result, SqlState};
+use crate::metrics::Metrics;
 
 use super::error::{End, error_response, protocol_violation, shutting_down};
 use super::frontend::{self, Frame};
+use super::socket::{self, Reader, Writer};
 
 /// Most input that is taken in while a statement runs.
 const READ_AHEAD: usize = 16 << 20;
@@ -40,6 +45,8 @@ const KEEP: usize = 1 << 20;
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Longest startup packet, as in PostgreSQL: it comes before any login.
 const STARTUP_PACKET: usize = 10_000;
+/// The first byte of a TLS handshake; no startup packet begins with it, as it would be too long.
+const HANDSHAKE: u8 = 0x16;
 /// Longest DataRow: one byte less than 1 GiB.
 const DATA_ROW: usize = 0x3fff_ffff;
 
@@ -52,21 +59,94 @@ pub(super) struct Shutdown {
     pub(super) all: CancellationToken,
 }
 
+impl Shutdown {
+    /// The shutdown of one connection: with the server's, or alone.
+    pub(super) fn of_one(&self) -> Self {
+        Self { idle: self.idle.child_token(), all: self.all.child_token() }
+    }
+
+    /// Ends what it is the shutdown of, now.
+    pub(super) fn now(&self) {
+        self.idle.cancel();
+        self.all.cancel();
+    }
+}
+
 /// The socket of one connection.
 pub(super) struct Wire {
-    reader: OwnedReadHalf,
-    writer: OwnedWriteHalf,
+    reader: Reader,
+    writer: Writer,
     /// Received, not yet decoded.
     input: BytesMut,
     /// Encoded, not yet sent: whole messages only.
     output: BytesMut,
+    /// Written, but perhaps still in the writer's own buffer, as TLS has one.
+    unflushed: bool,
     shutdown: Shutdown,
+    metrics: Arc<Metrics>,
 }
 
 impl Wire {
-    pub(super) fn new(stream: TcpStream, shutdown: Shutdown) -> Self {
-        let (reader, writer) = stream.into_split();
-        Self { reader, writer, input: BytesMut::new(), output: BytesMut::new(), shutdown }
+    pub(super) fn new(stream: TcpStream, shutdown: Shutdown, metrics: Arc<Metrics>) -> Self {
+        let (reader, writer) = socket::plain(stream);
+        Self { reader, writer, input: BytesMut::new(), output: BytesMut::new(), unflushed: false, shutdown, metrics }
+    }
+
+    /// Whether the client begins with a TLS handshake instead of asking for one. Nothing is taken from the socket.
+    pub(super) async fn begins_with_tls(&mut self) -> Result<bool, End> {
+        let Reader::Plain(reader) = &mut self.reader else { return Ok(false) };
+        let mut first = [0];
+        tokio::select! {
+            biased;
+            () = self.shutdown.idle.cancelled() => Err(End::Gone),
+            peeked = reader.peek(&mut first) => match peeked {
+                Ok(0) | Err(_) => Err(End::Gone),
+                Ok(_) => Ok(first[0] == HANDSHAKE),
+            },
+        }
+    }
+
+    /// Does the server's part of a TLS handshake; everything after it is encrypted. Returns what the client knows of
+    /// the protocol's name, if it said. A socket on which it failed is lost: there is no way left to tell the client.
+    pub(super) async fn encrypt(&mut self, config: Arc<ServerConfig>) -> Result<Option<Vec<u8>>, End> {
+        // What came before the handshake is not the client's, or at least nobody can know that it is.
+        if self.has_input() {
+            return Err(End::fatal(protocol_violation("received unencrypted data before the TLS handshake")));
+        }
+        let halves = (mem::replace(&mut self.reader, Reader::Gone), mem::replace(&mut self.writer, Writer::Gone));
+        let (Reader::Plain(reader), Writer::Plain(writer)) = halves else { return Err(End::Gone) };
+        let stream = reader.reunite(writer).map_err(|_| End::Gone)?;
+        let handshake = TlsAcceptor::from(config).accept(stream);
+        let shutdown = self.shutdown.idle.clone();
+        let stream = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return Err(End::Gone),
+            done = handshake => match done {
+                Ok(stream) => stream,
+                Err(error) => {
+                    tracing::info!(%error, "TLS handshake failed");
+                    return Err(End::Gone);
+                }
+            },
+        };
+        let protocol = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+        (self.reader, self.writer) = socket::encrypted(stream);
+        Ok(protocol)
+    }
+
+    /// Counts rows that were sent.
+    pub(super) fn count_rows(&self, rows: usize) {
+        self.metrics.rows.inc_by(rows as u64);
+    }
+
+    /// Whether what is sent and received is encrypted.
+    pub(super) fn is_encrypted(&self) -> bool {
+        matches!(self.reader, Reader::Tls(_))
+    }
+
+    /// What ends this connection.
+    pub(super) fn shutdown(&self) -> Shutdown {
+        self.shutdown.clone()
     }
 
     /// Waits for `work`, writing out what is pending and reading ahead. The client's end of the
@@ -82,9 +162,14 @@ impl Wire {
             tokio::select! {
                 biased;
                 () = self.shutdown.all.cancelled() => return Err(shutting_down()),
-                read = self.reader.read_buf(&mut self.input), if reading => transferred(read)?,
-                written = self.writer.write_buf(&mut self.output),
-                    if writing && !self.output.is_empty() => transferred(written)?,
+                read = self.reader.read_buf(&mut self.input), if reading => {
+                    self.metrics.received.inc_by(transferred(read)?);
+                }
+                written = write_out(&mut self.writer, &mut self.output, &mut self.unflushed),
+                    if writing && (self.unflushed || !self.output.is_empty()) =>
+                {
+                    self.metrics.sent.inc_by(written?);
+                }
                 result = &mut work => return Ok(result),
                 () = &mut delay, if !writing => writing = true,
             }
@@ -116,7 +201,9 @@ impl Wire {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return Err(shutting_down()),
-                read = self.reader.read_buf(&mut self.input) => transferred(read)?,
+                read = self.reader.read_buf(&mut self.input) => {
+                    self.metrics.received.inc_by(transferred(read)?);
+                }
                 () = &mut patience => return Ok(None),
             }
         }
@@ -144,7 +231,9 @@ impl Wire {
                     SqlState::CANNOT_CONNECT_NOW,
                     "the database system is shutting down",
                 ))),
-                read = self.reader.read_buf(&mut self.input) => transferred(read)?,
+                read = self.reader.read_buf(&mut self.input) => {
+                    self.metrics.received.inc_by(transferred(read)?);
+                }
             }
         }
     }
@@ -196,6 +285,30 @@ impl Wire {
         }
     }
 
+    /// Puts a CopyData message behind what is pending, whose bytes `encode` appends; none if it appends nothing.
+    pub(super) fn push_copy_data(&mut self, encode: impl FnOnce(&mut BytesMut) -> Result<()>) -> Result<()> {
+        let start = self.output.len();
+        self.output.put_u8(b'd');
+        self.output.put_u32(0);
+        let encoded = encode(&mut self.output);
+        // The length counts itself, not the type byte.
+        let length = self.output.len() - start - 1;
+        let outcome = match (encoded, u32::try_from(length)) {
+            (Ok(()), Ok(bytes)) if length > 4 && length <= DATA_ROW => {
+                self.output[start + 1..start + 5].copy_from_slice(&bytes.to_be_bytes());
+                return Ok(());
+            }
+            (Ok(()), _) if length == 4 => Ok(()),
+            (Ok(()), _) => {
+                let message = format!("row of {length} bytes is too large to send");
+                Err(Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message))
+            }
+            (Err(error), _) => Err(error),
+        };
+        self.output.truncate(start);
+        outcome
+    }
+
     /// Writes out what is pending once there is enough of it; returns when the socket took it all,
     /// so that a slow client slows the statement down instead of filling memory.
     pub(super) async fn flush_if_full(&mut self) -> Result<(), End> {
@@ -205,13 +318,17 @@ impl Wire {
     /// Writes out what is pending. Goes on reading meanwhile: a client that writes all it has
     /// before it reads would otherwise wait for us as we wait for it.
     pub(super) async fn flush(&mut self) -> Result<(), End> {
-        while !self.output.is_empty() {
+        while !self.output.is_empty() || self.unflushed {
             let reading = self.make_room();
             tokio::select! {
                 biased;
                 () = self.shutdown.all.cancelled() => return Err(shutting_down()),
-                written = self.writer.write_buf(&mut self.output) => transferred(written)?,
-                read = self.reader.read_buf(&mut self.input), if reading => transferred(read)?,
+                written = write_out(&mut self.writer, &mut self.output, &mut self.unflushed) => {
+                    self.metrics.sent.inc_by(written?);
+                }
+                read = self.reader.read_buf(&mut self.input), if reading => {
+                    self.metrics.received.inc_by(transferred(read)?);
+                }
             }
         }
         if self.output.capacity() > KEEP {
@@ -225,6 +342,7 @@ impl Wire {
         let parting = async {
             self.push(error_response("FATAL", error)).map_err(|_| io::ErrorKind::InvalidData)?;
             self.writer.write_all_buf(&mut self.output).await?;
+            self.writer.flush().await?;
             self.writer.shutdown().await?;
             // Closing over unread input resets the connection, and the client may lose the message.
             loop {
@@ -257,11 +375,23 @@ impl Wire {
     }
 }
 
+/// Writes some of `output`, or passes on what the writer holds back when there is no more; says how many bytes went.
+async fn write_out(writer: &mut Writer, output: &mut BytesMut, unflushed: &mut bool) -> Result<u64, End> {
+    if output.is_empty() {
+        writer.flush().await.map_err(|_| End::Gone)?;
+        *unflushed = false;
+        return Ok(0);
+    }
+    let written = transferred(writer.write_buf(output).await)?;
+    *unflushed = true;
+    Ok(written)
+}
+
 /// What a read or a write says about the client: no bytes, or an error, and it is gone.
-fn transferred(outcome: io::Result<usize>) -> Result<(), End> {
+fn transferred(outcome: io::Result<usize>) -> Result<u64, End> {
     match outcome {
         Ok(0) | Err(_) => Err(End::Gone),
-        Ok(_) => Ok(()),
+        Ok(bytes) => Ok(bytes as u64),
     }
 }
 
@@ -288,7 +418,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (server, _) = listener.accept().await.unwrap();
-        (client, Wire::new(server, Shutdown::default()))
+        (client, Wire::new(server, Shutdown::default(), Arc::new(Metrics::new())))
     }
 
     fn ready() -> ReadyForQuery {

@@ -1,9 +1,14 @@
 //! One caller: settings, transaction, cancellation. Every entry point, library and wire, goes through it.
 
+mod copy;
 mod functions;
+mod identity;
+mod notices;
+pub(crate) mod prepared;
 mod rows;
 mod running;
 pub(crate) mod settings;
+pub(crate) mod views;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,21 +16,33 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use catalog::Transaction;
-use catalog::objects::ObjectId;
+use catalog::objects::{ObjectId, TableDef};
 use catalog::transaction::Savepoint;
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::SessionConfig;
 use datafusion::scalar::ScalarValue;
+use parking_lot::RwLock;
 use tokio::sync::OwnedMutexGuard;
 
+pub(crate) use self::copy::QUEUE;
+pub use self::copy::{CopyIn, CopyOut};
+pub(crate) use self::identity::Asker;
+use self::identity::Login;
+pub use self::notices::Notice;
+use self::notices::Notices;
+use self::prepared::Statements;
 pub use self::rows::Rows;
 pub use self::running::Canceller;
 pub(crate) use self::running::Running;
-use self::settings::{Scope, Settings};
-use crate::engine::{Engine, Planner};
+use self::settings::{Saved, Settings};
+use self::views::Views;
+use crate::engine::activity::{Backend, Place};
+use crate::engine::{Caller, Engine, Planner, SessionTables, TextForms};
 use crate::error::{Error, Result, SqlState};
 use crate::statement::{self, Kind, Statement};
+use crate::values::encode::Formatting;
 
 /// Where a session stands with transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,21 +53,6 @@ pub enum TransactionStatus {
     Active,
     /// Inside of one that failed: everything is refused until it ends.
     Failed,
-}
-
-/// Something the user should know that is not an error.
-#[derive(Debug, Clone)]
-pub struct Notice {
-    /// `NOTICE`, `WARNING`, `INFO`.
-    pub severity: &'static str,
-    /// The condition; 00000 for a plain notice.
-    pub sqlstate: SqlState,
-    /// What happened, lowercase.
-    pub message: String,
-    /// More of it.
-    pub detail: Option<String>,
-    /// What to do about it.
-    pub hint: Option<String>,
 }
 
 /// A statement planned as far as its parameters and columns.
@@ -68,6 +70,10 @@ pub struct Prepared {
 pub enum Execution {
     /// Rows, to be read.
     Rows(Rows),
+    /// `COPY … FROM STDIN`, which waits for its data: see [`CopyIn`].
+    CopyIn(CopyIn),
+    /// `COPY … TO STDOUT`, whose data is to be read.
+    CopyOut(CopyOut),
     /// Done; the command tag says what was.
     Done {
         /// As PostgreSQL prints it: `INSERT 0 3`.
@@ -100,7 +106,8 @@ enum Block {
 /// Statements run one at a time. A session that is dropped in a transaction rolls it back.
 pub struct Session {
     engine: Arc<Engine>,
-    user: String,
+    login: Login,
+    asker: Asker,
     pid: i32,
     settings: Settings,
     functions: Vec<Arc<ScalarUDF>>,
@@ -111,44 +118,71 @@ pub struct Session {
     work: Option<Transaction>,
     /// Locks on keyed tables that the open transaction has put rows into.
     locks: HashMap<ObjectId, OwnedMutexGuard<()>>,
+    /// Rows of the running statement that are to be committed with those of others.
+    grouped: Option<(Arc<TableDef>, RecordBatch)>,
     /// Savepoints of the open block, oldest first.
-    savepoints: Vec<(String, Savepoint)>,
-    /// Prepared statements that the connection is to forget; `None` is all of them.
-    deallocated: Vec<Option<String>>,
+    savepoints: Vec<(String, Savepoint, Saved)>,
+    /// Prepared statements, of SQL and of the client's protocol.
+    statements: Statements,
+    /// The connection is to close its portals: CLOSE ALL or DISCARD ALL ran.
+    portals_closed: bool,
     canceller: Canceller,
-    notices: Vec<Notice>,
+    notices: Notices,
+    /// The schemas of the search path that exist, for the functions that tell.
+    path: Arc<RwLock<Vec<String>>>,
+    /// The relations that tell of sessions.
+    views: Arc<dyn SessionTables>,
+    /// The session's place among the live ones.
+    place: Place,
 }
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("user", &self.user).field("pid", &self.pid).finish_non_exhaustive()
+        f.debug_struct("Session").field("user", &self.login.name).field("pid", &self.pid).finish_non_exhaustive()
     }
 }
 
 impl Session {
     pub(crate) fn new(engine: Arc<Engine>, user: &str, pid: i32) -> Result<Self> {
-        let settings = Settings::new(user);
+        let login = Login::admit(&engine.warehouse().newest().objects, user)?;
+        let settings = Settings::new(user, login.superuser);
+        let (canceller, notices) = (Canceller::default(), Notices::default());
+        let (failed, path, statements) = (Arc::default(), Arc::default(), Statements::default());
+        let activity = Arc::clone(engine.activity());
+        let asker = Asker::new(login.clone(), settings.shared(), Arc::new(engine.warehouse().newest().objects.clone()));
         let facts = functions::SessionFacts {
-            user: user.to_owned(),
             database: crate::engine::DATABASE.to_owned(),
             pid,
             settings: settings.shared(),
+            path: Arc::clone(&path),
+            activity: Arc::clone(&activity),
+            asker: asker.clone(),
+            notices: notices.clone(),
             started: engine.started(),
         };
+        let place = activity.enter(pid, user, settings.shared(), canceller.clone(), Arc::clone(&failed));
+        let views =
+            Views { asker: asker.clone(), settings: settings.shared(), statements: statements.clone(), activity };
         Ok(Self {
             functions: functions::all(facts),
             engine,
-            user: user.to_owned(),
+            login,
+            asker,
             pid,
             settings,
             block: Block::None,
-            failed: Arc::default(),
+            failed,
             work: None,
             locks: HashMap::new(),
+            grouped: None,
             savepoints: Vec::new(),
-            deallocated: Vec::new(),
-            canceller: Canceller::default(),
-            notices: Vec::new(),
+            statements,
+            portals_closed: false,
+            canceller,
+            notices,
+            path,
+            views: Arc::new(views),
+            place,
         })
     }
 
@@ -176,9 +210,17 @@ impl Session {
         declared: Vec<Option<FieldRef>>,
     ) -> Result<Prepared> {
         self.check_block(&statement.kind)?;
+        self.forget_abandoned().await;
+        self.canceller.check()?;
+        self.place.begin(statement.public_text());
         let running = self.canceller.begin(self.settings.statement_timeout());
-        let began = self.begin_work().await?;
-        let described = running.race(statement::describe(self, &statement.kind, &declared)).await;
+        let began = self.begin_work().await;
+        let described = match &began {
+            Ok(_) => running.race(statement::describe(self, &statement.kind, &declared)).await,
+            Err(_) => Ok(Default::default()),
+        };
+        self.place.rest();
+        let began = began?;
         let described = described.map_err(|e| e.locate(&statement));
         if began && self.block == Block::None {
             self.work = None;
@@ -199,7 +241,14 @@ impl Session {
     /// prepared with; whatever the statement itself meets. On an error nothing of the statement remains.
     pub async fn execute(&mut self, prepared: &Prepared, params: Vec<ScalarValue>) -> Result<Execution> {
         let statement = &prepared.statement;
-        let outcome = self.execute_located(prepared, params).await;
+        self.canceller.check()?;
+        self.place.begin(statement.public_text());
+        let mut outcome = self.execute_located(prepared, params).await;
+        match &mut outcome {
+            // Until the last of the rows is read or dropped.
+            Ok(Execution::Rows(rows)) => rows.backend = Some(Arc::clone(&self.place)),
+            _ => self.place.rest(),
+        }
         outcome.map_err(|e| e.locate(statement))
     }
 
@@ -214,18 +263,36 @@ impl Session {
                 format!("the statement has {} parameters, {} values were given", prepared.params.len(), params.len());
             return Err(Error::new(SqlState::PROTOCOL_VIOLATION, message));
         }
+        self.forget_abandoned().await;
         // What ends a transaction is never cut off by cancel or deadline: its outcome must be told.
         if let Some(execution) = statement::transaction::run(self, &statement).await? {
             return Ok(execution);
         }
         let running = self.canceller.begin(self.settings.statement_timeout());
+        self.grouped = None;
         let outcome = match self.begin_work().await {
             Ok(_) => running.race(statement::run(self, prepared, params, running.clone())).await,
             Err(e) => Err(e),
         };
+        // Its data is still to come, and with it the end of its transaction.
+        if matches!(outcome, Ok(Execution::CopyIn(_))) {
+            return outcome;
+        }
+        let outcome = match outcome {
+            Ok(execution) if self.block == Block::None && self.grouped.is_some() => {
+                self.work = None;
+                self.commit_grouped(&running).await.map(|()| execution)
+            }
+            other => other,
+        };
+        self.settle(outcome).await
+    }
+
+    /// Ends a statement: commits what it did if it is its own transaction, or undoes it.
+    async fn settle(&mut self, outcome: Result<Execution>) -> Result<Execution> {
         let ended = match (outcome, self.block) {
             (Ok(execution), Block::None) => match self.work.take() {
-                Some(work) => work.commit().await.map(|()| execution).map_err(Error::from),
+                Some(work) => self.commit_work(work).await.map(|()| execution),
                 None => Ok(execution),
             },
             (Err(e), Block::None) => {
@@ -244,6 +311,32 @@ impl Session {
             self.locks.clear();
         }
         ended
+    }
+
+    /// Rolls back what a COPY began that was never ended.
+    async fn forget_abandoned(&mut self) {
+        if self.block == Block::None
+            && let Some(work) = self.work.take()
+        {
+            work.rollback().await;
+            self.locks.clear();
+        }
+    }
+
+    /// Commits the statement's rows together with those of others. Cancelled in time it takes them back.
+    async fn commit_grouped(&mut self, running: &Running) -> Result<()> {
+        let Some((def, rows)) = self.grouped.take() else { return Ok(()) };
+        let mut ticket = self.engine.join_group(def, rows);
+        match running.race(ticket.outcome()).await {
+            // Too late: what has begun to be committed is told as it ends.
+            Err(e) if e.sqlstate == SqlState::QUERY_CANCELED && !ticket.withdraw() => ticket.outcome().await,
+            outcome => outcome,
+        }
+    }
+
+    /// Leaves rows to be committed with those of others when the statement ends.
+    pub(crate) fn group_rows(&mut self, def: Arc<TableDef>, rows: RecordBatch) {
+        self.grouped = Some((def, rows));
     }
 
     /// Parses and runs a string of statements, handing each result to `each` before the next begins; several
@@ -340,8 +433,16 @@ impl Session {
         }
     }
 
+    /// Goes on with a statement whose rows the client had suspended: it can be cancelled again, and the limit on its
+    /// time starts anew, as PostgreSQL counts it for each Execute message.
+    pub(crate) fn resume(&mut self, rows: &Rows) {
+        self.canceller.resume(&rows.running, self.settings.statement_timeout());
+        self.place.resume();
+    }
+
     fn enter(&mut self, block: Block) {
         self.block = block;
+        self.place.set_block(block == Block::Explicit);
         self.savepoints.clear();
         self.failed.store(false, Ordering::Release);
         self.settings.begin();
@@ -351,7 +452,10 @@ impl Session {
     pub(crate) fn begin(&mut self) -> bool {
         match self.block {
             Block::None => self.enter(Block::Explicit),
-            Block::Implicit => self.block = Block::Explicit,
+            Block::Implicit => {
+                self.block = Block::Explicit;
+                self.place.set_block(true);
+            }
             Block::Explicit => return true,
         }
         false
@@ -360,8 +464,9 @@ impl Session {
     /// Commits the open block.
     pub(crate) async fn commit(&mut self) -> Result<()> {
         self.block = Block::None;
+        self.place.set_block(false);
         let outcome = match self.work.take() {
-            Some(work) => work.commit().await.map_err(Error::from),
+            Some(work) => self.commit_work(work).await,
             None => Ok(()),
         };
         self.locks.clear();
@@ -372,9 +477,29 @@ impl Session {
         outcome
     }
 
+    async fn commit_work(&self, work: Transaction) -> Result<()> {
+        let metrics = self.engine.metrics();
+        let changes = !work.is_clean();
+        match work.commit().await.map_err(Error::from) {
+            Ok(()) => {
+                if changes {
+                    metrics.commits.inc();
+                }
+                Ok(())
+            }
+            Err(e) => {
+                if e.sqlstate == SqlState::SERIALIZATION_FAILURE {
+                    metrics.conflicts.inc();
+                }
+                Err(e)
+            }
+        }
+    }
+
     /// Rolls the open block back.
     pub(crate) async fn rollback(&mut self) {
         self.block = Block::None;
+        self.place.set_block(false);
         self.failed.store(false, Ordering::Release);
         self.settings.rollback();
         if let Some(work) = self.work.take() {
@@ -388,7 +513,7 @@ impl Session {
         self.only_in_block("SAVEPOINT")?;
         self.begin_work().await?;
         let savepoint = self.work()?.savepoint();
-        self.savepoints.push((name.to_owned(), savepoint));
+        self.savepoints.push((name.to_owned(), savepoint, self.settings.saved()));
         Ok(())
     }
 
@@ -403,7 +528,9 @@ impl Session {
     pub(crate) fn rollback_to(&mut self, name: &str) -> Result<()> {
         let at = self.find_savepoint("ROLLBACK TO SAVEPOINT", name)?;
         self.savepoints.truncate(at + 1);
-        let savepoint = self.savepoints[at].1.clone();
+        let (_, savepoint, saved) = &self.savepoints[at];
+        let savepoint = savepoint.clone();
+        self.settings.return_to(saved);
         self.work()?.return_to(savepoint);
         self.failed.store(false, Ordering::Release);
         Ok(())
@@ -411,7 +538,7 @@ impl Session {
 
     fn find_savepoint(&mut self, statement: &str, name: &str) -> Result<usize> {
         self.only_in_block(statement)?;
-        self.savepoints.iter().rposition(|(set, _)| set == name).ok_or_else(|| {
+        self.savepoints.iter().rposition(|(set, ..)| set == name).ok_or_else(|| {
             self.failed.store(true, Ordering::Release);
             Error::new(SqlState::INVALID_SAVEPOINT_SPECIFICATION, format!("savepoint \"{name}\" does not exist"))
         })
@@ -425,14 +552,24 @@ impl Session {
         Err(Error::new(SqlState::NO_ACTIVE_SQL_TRANSACTION, message))
     }
 
-    /// Notes that the connection is to forget a prepared statement, or all of them.
-    pub(crate) fn deallocate(&mut self, name: Option<String>) {
-        self.deallocated.push(name);
+    /// The session's prepared statements.
+    pub(crate) fn statements(&self) -> &Statements {
+        &self.statements
     }
 
-    /// Prepared statements to forget since this was last asked; `None` is all.
-    pub(crate) fn take_deallocated(&mut self) -> Vec<Option<String>> {
-        std::mem::take(&mut self.deallocated)
+    /// Notes that the connection is to close its portals.
+    pub(crate) fn close_portals(&mut self) {
+        self.portals_closed = true;
+    }
+
+    /// Whether the connection is to close its portals since this was last asked.
+    pub(crate) fn take_portals_closed(&mut self) -> bool {
+        std::mem::take(&mut self.portals_closed)
+    }
+
+    /// The session as other sessions see it.
+    pub(crate) fn backend(&self) -> &Arc<Backend> {
+        &self.place
     }
 
     /// Makes this session the only one to put rows into a keyed table until its transaction ends, so that the keys it
@@ -442,17 +579,24 @@ impl Session {
             return Ok(());
         }
         let lock = self.engine.table_lock(id);
-        let guard = if self.locks.is_empty() {
-            lock.lock_owned().await
-        } else {
-            // Two sessions that hold one table each and want the other's would wait for ever.
-            tokio::time::timeout(SECOND_LOCK, lock.lock_owned()).await.map_err(|_| {
-                Error::new(
-                    SqlState::SERIALIZATION_FAILURE,
-                    "could not lock a second table: a concurrent transaction holds it",
-                )
-            })?
+        let limit = self.settings.lock_timeout();
+        // Two sessions that hold one table each and want the other's would wait for ever.
+        let patience = if self.locks.is_empty() { limit } else { Some(limit.unwrap_or(SECOND_LOCK).min(SECOND_LOCK)) };
+        self.place.wait_for_lock(true);
+        let guard = match patience {
+            None => Ok(lock.lock_owned().await),
+            Some(patience) => tokio::time::timeout(patience, lock.lock_owned()).await,
         };
+        self.place.wait_for_lock(false);
+        let guard = guard.map_err(|_| match limit {
+            Some(limit) if Some(limit) == patience => {
+                Error::new(SqlState::LOCK_NOT_AVAILABLE, "canceling statement due to lock timeout")
+            }
+            _ => Error::new(
+                SqlState::SERIALIZATION_FAILURE,
+                "could not lock a second table: a concurrent transaction holds it",
+            ),
+        })?;
         if self.work()?.is_clean() {
             self.renew_work().await?;
         }
@@ -483,7 +627,12 @@ impl Session {
 
     /// The transaction that the running statement is part of.
     pub(crate) fn work(&mut self) -> Result<&mut Transaction> {
-        self.work.as_mut().ok_or_else(|| Error::internal("a statement runs outside of a transaction"))
+        let Some(work) = self.work.as_mut() else {
+            return Err(Error::internal("a statement runs outside of a transaction"));
+        };
+        // What is made now belongs to whose rights count now.
+        work.set_owner(self.login.current(&self.settings, work.objects()));
+        Ok(work)
     }
 
     /// A planner for the running statement: what it sees now, under the settings as they are.
@@ -491,12 +640,15 @@ impl Session {
         let view = self.work()?.view();
         let zone: Arc<str> = self.settings.time_zone().into();
         let mut config = SessionConfig::new()
-            .with_information_schema(true)
-            .with_default_catalog_and_schema(crate::engine::DATABASE, "public");
+            .with_create_default_catalog_and_schema(false)
+            .with_default_catalog_and_schema(crate::engine::DATABASE, "public")
+            .with_extension(Arc::new(Caller { pid: self.pid }));
         let options = config.options_mut();
+        options.extensions.insert(TextForms(Formatting::from_settings(|name| self.setting(name))?));
         options.execution.time_zone = Some(zone.to_string());
         options.execution.parquet.pushdown_filters = self.settings.pushdown_filters();
-        options.execution.parquet.max_in_list_size = 1000;
+        // Every file opened takes time that grows with the square of such a list: 1000 values are half a second.
+        options.execution.parquet.max_in_list_size = 32;
         options.execution.spill_compression = datafusion::common::config::SpillCompression::Lz4Frame;
         options.execution.sort_pushdown_buffer_capacity = 64 << 20;
         options.optimizer.hash_join_inlist_pushdown_max_size = 2 << 20;
@@ -512,18 +664,30 @@ impl Session {
         if let Some(rows) = self.settings.batch_size() {
             options.execution.batch_size = rows;
         }
-        let search_path = self.search_path();
-        Ok(self.engine.planner(view, config, &self.functions, search_path, zone))
+        let search_path = self.search_path()?;
+        let rights = self.rights()?;
+        self.asker.sees(rights.objects());
+        let exists = |schema: &String| {
+            view.objects().schema(schema).is_some() || ["pg_catalog", "information_schema"].contains(&schema.as_str())
+        };
+        *self.path.write() = search_path.iter().filter(|schema| exists(schema)).cloned().collect();
+        let views = Arc::clone(&self.views);
+        Ok(self.engine.planner(view, config, &self.functions, views, search_path, zone, rights))
     }
 
-    /// The schemas in which an unqualified name is looked up, in order.
-    pub(crate) fn search_path(&self) -> Vec<String> {
-        self.settings.search_path().into_iter().filter(|schema| schema != "$user").collect()
+    /// The schemas in which an unqualified name is looked up, in order; `$user` is the schema named like the role
+    /// whose rights count. Schemas that it may not look into are passed over.
+    pub(crate) fn search_path(&mut self) -> Result<Vec<String>> {
+        let rights = self.rights()?;
+        let own = rights.definition().map(|role| role.name.clone());
+        let path = self.settings.search_path().into_iter();
+        let path = path.filter_map(|schema| if schema == "$user" { own.clone() } else { Some(schema) });
+        Ok(rights.visible(path))
     }
 
     /// The schema in which an object without schema is made: the first of the path that exists.
     pub(crate) fn creation_schema(&mut self) -> Result<String> {
-        let path = self.search_path();
+        let path = self.search_path()?;
         let objects = Arc::clone(self.work()?.objects());
         path.into_iter().find(|schema| objects.schema(schema).is_some()).ok_or_else(|| {
             Error::new(SqlState::INVALID_SCHEMA_NAME, "no schema has been selected to create in")
@@ -531,9 +695,9 @@ impl Session {
         })
     }
 
-    /// Sets a setting for the session, as a startup parameter does.
+    /// Sets a setting as a startup parameter does: RESET comes back to it.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        self.settings.set(name, Some(value), Scope::Session)
+        self.settings.set_default(name, value)
     }
 
     /// A setting's value as `SHOW` prints it, `None` if there is no such setting.
@@ -554,22 +718,16 @@ impl Session {
     }
 
     pub(crate) fn notice(&mut self, message: impl Into<String>) {
-        self.notices.push(Notice {
-            severity: "NOTICE",
-            sqlstate: SqlState::SUCCESSFUL_COMPLETION,
-            message: message.into(),
-            detail: None,
-            hint: None,
-        });
+        self.notices.push("NOTICE", SqlState::SUCCESSFUL_COMPLETION, message);
     }
 
     pub(crate) fn warning(&mut self, sqlstate: SqlState, message: impl Into<String>) {
-        self.notices.push(Notice { severity: "WARNING", sqlstate, message: message.into(), detail: None, hint: None });
+        self.notices.push("WARNING", sqlstate, message);
     }
 
     /// Notices since they were last taken.
     pub fn take_notices(&mut self) -> Vec<Notice> {
-        let mut notices = std::mem::take(&mut self.notices);
+        let mut notices = self.notices.take();
         notices.retain(|notice| self.settings.wants_message(notice.severity));
         notices
     }

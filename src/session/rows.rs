@@ -10,6 +10,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use futures::{Stream, StreamExt};
 
 use super::running::Running;
+use crate::engine::activity::Backend;
 use crate::error::Result;
 
 /// A result as it is produced. Holds a batch at a time; dropping it stops the work behind it.
@@ -19,6 +20,10 @@ pub struct Rows {
     /// The statement's name in its command tag: `SELECT`, `EXPLAIN`, `SHOW`.
     pub command: &'static str,
     stream: Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>>,
+    /// The statement, for a client that suspended it and comes back.
+    pub(super) running: Running,
+    /// The session, which rests when the rows are gone.
+    pub(super) backend: Option<Arc<Backend>>,
 }
 
 impl Rows {
@@ -30,6 +35,7 @@ impl Rows {
         running: Running,
         failed: Arc<AtomicBool>,
     ) -> Self {
+        let handle = running.clone();
         let stream = futures::stream::unfold(Some((Box::pin(stream), running, failed)), |state| async move {
             let (mut stream, running, failed) = state?;
             match running.race(async { stream.next().await.transpose() }).await {
@@ -41,7 +47,7 @@ impl Rows {
                 }
             }
         });
-        Self { schema, command, stream: Box::pin(stream) }
+        Self { schema, command, stream: Box::pin(stream), running: handle, backend: None }
     }
 
     /// The command tag after `rows` rows.
@@ -49,6 +55,14 @@ impl Rows {
         match self.command {
             "EXPLAIN" | "SHOW" | "CALL" => self.command.to_owned(),
             command => format!("{command} {rows}"),
+        }
+    }
+}
+
+impl Drop for Rows {
+    fn drop(&mut self) {
+        if let Some(backend) = &self.backend {
+            backend.rest();
         }
     }
 }

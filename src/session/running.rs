@@ -17,6 +17,8 @@ pub struct Canceller {
     current: Arc<Mutex<CancellationToken>>,
     /// Nothing is running: a result may be half read, but nobody waits for it.
     idle: Arc<AtomicBool>,
+    /// The session is to end altogether.
+    terminated: CancellationToken,
 }
 
 impl Canceller {
@@ -32,11 +34,28 @@ impl Canceller {
         self.idle.store(idle, Ordering::Release);
     }
 
+    /// Cancelled when the session is to end.
+    pub(crate) fn terminated(&self) -> &CancellationToken {
+        &self.terminated
+    }
+
+    /// 57P01 if the session is to end.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.terminated.is_cancelled() { Err(terminated()) } else { Ok(()) }
+    }
+
     /// Registers the statement that starts now.
     pub(super) fn begin(&self, timeout: Option<Duration>) -> Running {
-        let token = CancellationToken::new();
-        *self.current.lock() = token.clone();
-        Running { token, deadline: timeout.and_then(|t| Instant::now().checked_add(t)) }
+        let running =
+            Running { token: CancellationToken::new(), terminated: self.terminated.clone(), deadline: Arc::default() };
+        self.resume(&running, timeout);
+        running
+    }
+
+    /// Registers a statement that goes on where it was suspended; the limit on its time starts anew.
+    pub(super) fn resume(&self, running: &Running, timeout: Option<Duration>) {
+        *running.deadline.lock() = timeout.and_then(|t| Instant::now().checked_add(t));
+        *self.current.lock() = running.token.clone();
     }
 }
 
@@ -44,7 +63,9 @@ impl Canceller {
 #[derive(Debug, Clone)]
 pub(crate) struct Running {
     token: CancellationToken,
-    deadline: Option<Instant>,
+    terminated: CancellationToken,
+    /// Of the part that runs now: what a client suspended does not run.
+    deadline: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Running {
@@ -53,16 +74,24 @@ impl Running {
         &self.token
     }
 
-    /// The result of `work`, or 57014 if the statement is cancelled or out of time first; `work` is then dropped.
+    /// A part of the statement, which may end before it does.
+    pub(crate) fn part(&self) -> Self {
+        Self { token: self.token.child_token(), ..self.clone() }
+    }
+
+    /// The result of `work`, or 57014 if the statement is cancelled or out of time first (57P01 if its session is to
+    /// end); `work` is then dropped.
     pub(crate) async fn race<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let deadline = *self.deadline.lock();
         let out_of_time = async {
-            match self.deadline {
+            match deadline {
                 Some(deadline) => tokio::time::sleep_until(deadline).await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             biased;
+            () = self.terminated.cancelled() => Err(terminated()),
             () = self.token.cancelled() => {
                 Err(Error::new(SqlState::QUERY_CANCELED, "canceling statement due to user request"))
             }
@@ -72,4 +101,8 @@ impl Running {
             result = work => result,
         }
     }
+}
+
+fn terminated() -> Error {
+    Error::new(SqlState::ADMIN_SHUTDOWN, "terminating connection due to administrator command")
 }

@@ -7,6 +7,8 @@ use datafusion::sql::sqlparser::ast::{DataType, Expr, Ident, Insert, ObjectName,
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token};
 
+use super::access_ast::{GrantStatement, OwnerStatement, RoleOption, RoleSpec, RoleStatement};
+use crate::copy::CopyOption;
 use crate::error::{Error, Result, SqlState};
 
 /// The names under which the one database of a warehouse can be reached.
@@ -16,7 +18,7 @@ const DATABASES: [&str; 2] = ["audience", "postgres"];
 ///
 /// Spans inside [`Kind`] count lines and columns of the whole message, so that an error found while planning
 /// can point at what the client sent: see [`Statement::position`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Statement {
     /// What it asks for.
     pub kind: Kind,
@@ -28,10 +30,31 @@ pub struct Statement {
     start: Location,
 }
 
+impl fmt::Debug for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Statement").field("kind", &self.kind).field("text", &self.public_text()).finish_non_exhaustive()
+    }
+}
+
 impl Statement {
     /// Puts together what the parser found.
     pub(super) fn new(kind: Kind, text: &str, offset: usize, start: Location) -> Self {
         Self { kind, text: Arc::from(text), offset, start }
+    }
+
+    /// Another statement within this one's text, for errors that point there.
+    pub(super) fn with_kind(&self, kind: Kind) -> Self {
+        Self { kind, ..self.clone() }
+    }
+
+    /// Its text as others may see it, in logs and in `pg_stat_activity`: without a password.
+    pub fn public_text(&self) -> &str {
+        let secret = |options: &[RoleOption]| options.iter().any(|o| matches!(o, RoleOption::Password(Some(_))));
+        match &self.kind {
+            Kind::Role(RoleStatement::Create { options, .. }) if secret(options) => "CREATE ROLE ... PASSWORD ...",
+            Kind::Role(RoleStatement::Alter { options, .. }) if secret(options) => "ALTER ROLE ... PASSWORD ...",
+            _ => &self.text,
+        }
     }
 
     /// The position of a span's line and column (both from 1) as the protocol wants it: in characters of the
@@ -77,9 +100,11 @@ pub enum Kind {
         analyze: bool,
         /// Show more.
         verbose: bool,
-        /// [`Kind::Query`], [`Kind::Insert`], or a [`Kind::CreateTable`] that has a query.
+        /// [`Kind::Query`], [`Kind::Insert`], [`Kind::Execute`], or a [`Kind::CreateTable`] that has a query.
         statement: Box<Kind>,
     },
+    /// COPY.
+    Copy(Box<Copy>),
     /// CREATE TABLE, from columns or from a query.
     CreateTable(CreateTable),
     /// CREATE [OR REPLACE] VIEW.
@@ -90,6 +115,8 @@ pub enum Kind {
         name: String,
         /// Say nothing but a notice if it exists.
         if_not_exists: bool,
+        /// AUTHORIZATION.
+        owner: Option<RoleSpec>,
     },
     /// DROP of one or more objects of one kind.
     Drop {
@@ -102,6 +129,12 @@ pub enum Kind {
         /// Drop what depends on them too; `false` is RESTRICT, the default.
         cascade: bool,
     },
+    /// CREATE ROLE and what else is about roles.
+    Role(RoleStatement),
+    /// GRANT and REVOKE of privileges.
+    Grant(GrantStatement),
+    /// ALTER … OWNER TO.
+    Owner(OwnerStatement),
     /// COMMENT ON.
     Comment {
         /// What is commented.
@@ -149,8 +182,28 @@ pub enum Kind {
     RollbackTo(String),
     /// CALL of a procedure.
     Call(Call),
-    /// DEALLOCATE of a statement prepared by the client's protocol; `None` is ALL.
+    /// PREPARE.
+    Prepare {
+        /// The statement's name, folded.
+        name: String,
+        /// The types of `$1`, `$2`, …; `None` leaves one to inference.
+        types: Vec<Option<DataType>>,
+        /// [`Kind::Query`] or [`Kind::Insert`].
+        statement: Box<Kind>,
+    },
+    /// EXECUTE of a prepared statement.
+    Execute {
+        /// Its name, folded.
+        name: String,
+        /// The values of its parameters.
+        arguments: Vec<Expr>,
+    },
+    /// DEALLOCATE of a prepared statement, by its folded name; `None` is ALL.
     Deallocate(Option<String>),
+    /// CLOSE ALL: the portals of the client's protocol, since SQL has no cursors yet.
+    CloseAll,
+    /// UNLISTEN. A session listens to nothing.
+    Unlisten,
 }
 
 /// CALL.
@@ -160,6 +213,42 @@ pub struct Call {
     pub procedure: QualifiedName,
     /// The arguments in order, those by place before those by name (folded).
     pub arguments: Vec<(Option<String>, Expr)>,
+}
+
+/// COPY.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Copy {
+    /// What is copied.
+    pub subject: CopySubject,
+    /// Into it; `false` is TO.
+    pub from: bool,
+    /// Where the data comes from or goes to.
+    pub place: CopyPlace,
+    /// The options in the order they were written, not yet checked.
+    pub options: Vec<CopyOption>,
+}
+
+/// What COPY copies.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CopySubject {
+    /// A table.
+    Table {
+        /// Its name.
+        name: QualifiedName,
+        /// The columns, folded; none named is all.
+        columns: Vec<String>,
+    },
+    /// The rows of a query; only TO.
+    Query(Box<Query>),
+}
+
+/// Where the data of COPY comes from or goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CopyPlace {
+    /// STDIN or STDOUT.
+    Client,
+    /// A file of the server, or a URL.
+    File(String),
 }
 
 /// CREATE TABLE.

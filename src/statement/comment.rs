@@ -1,8 +1,10 @@
 //! COMMENT ON TABLE, VIEW, COLUMN, SCHEMA.
 
+use std::sync::Arc;
+
 use catalog::objects::{Change, ColumnDef, Relation, SchemaDef, TableDef, ViewDef};
 
-use super::ast::CommentTarget;
+use super::ast::{CommentTarget, QualifiedName};
 use super::table::find;
 use crate::error::{Error, Result, SqlState};
 use crate::session::{Execution, Session};
@@ -12,16 +14,20 @@ pub(super) fn run(session: &mut Session, target: &CommentTarget, comment: Option
     let comment = comment.map(str::to_owned);
     let change = match target {
         CommentTarget::Schema(name) => match session.work()?.objects().schema(name) {
-            Some(schema) => Change::PutSchema(SchemaDef { comment, ..(**schema).clone() }),
+            Some(schema) => {
+                let schema = Arc::clone(schema);
+                session.rights()?.check_owner(schema.id, "schema", name)?;
+                Change::PutSchema(SchemaDef { comment, ..(*schema).clone() })
+            }
             None => return Err(Error::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{name}\" does not exist"))),
         },
-        CommentTarget::Table(name) => match find(session, name)? {
+        CommentTarget::Table(name) => match own(session, name)? {
             Relation::Table(table) => Change::PutTable(TableDef { comment, ..(*table).clone() }),
             Relation::View(_) => {
                 return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a table", name.name)));
             }
         },
-        CommentTarget::View(name) => match find(session, name)? {
+        CommentTarget::View(name) => match own(session, name)? {
             Relation::View(view) => Change::PutView(ViewDef { comment, ..(*view).clone() }),
             Relation::Table(_) => {
                 return Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a view", name.name)));
@@ -38,7 +44,7 @@ pub(super) fn run(session: &mut Session, target: &CommentTarget, comment: Option
                     Err(Error::new(SqlState::UNDEFINED_COLUMN, message))
                 }
             };
-            match find(session, relation)? {
+            match own_column(session, relation)? {
                 Relation::Table(table) => {
                     let mut table = (*table).clone();
                     set(&mut table.columns)?;
@@ -54,4 +60,18 @@ pub(super) fn run(session: &mut Session, target: &CommentTarget, comment: Option
     };
     session.work()?.change(change)?;
     Ok(Execution::done("COMMENT"))
+}
+
+/// The relation of that name, if it may be commented on.
+fn own(session: &mut Session, name: &QualifiedName) -> Result<Relation> {
+    let relation = find(session, name)?;
+    session.rights()?.check_relation_owner(&relation)?;
+    Ok(relation)
+}
+
+/// The relation of a column, if it may be commented on.
+fn own_column(session: &mut Session, name: &QualifiedName) -> Result<Relation> {
+    let relation = find(session, name)?;
+    session.rights()?.check_owner(relation.id(), "relation", relation.name())?;
+    Ok(relation)
 }

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use catalog::objects::{Change, ObjectId, Objects, Relation};
+use catalog::objects::{Change, ObjectId, Objects, Relation, SYSTEM_SCHEMA};
 
 use super::QualifiedName;
 use super::ast::ObjectKind;
+use super::table::{self, find_if_exists};
+use crate::engine::suggest;
 use crate::error::{Error, Result, SqlState};
 use crate::session::{Execution, Session};
 
 /// Schemas that every warehouse has.
-const BUILT_IN: [&str; 2] = ["public", "segments"];
+const BUILT_IN: [&str; 3] = ["public", "segments", SYSTEM_SCHEMA];
 
 /// Runs DROP.
 pub(super) fn run(
@@ -27,17 +29,58 @@ pub(super) fn run(
             ObjectKind::Table | ObjectKind::View => relation(session, object, name)?,
         };
         match target {
-            Some(target) => targets.push(target),
+            Some(target) => {
+                check_owner(session, &target)?;
+                targets.push(target);
+            }
             None if if_exists => session.notice(format!("{} \"{name}\" does not exist, skipping", kind(object))),
             None => {
                 let sqlstate = match object {
                     ObjectKind::Schema => SqlState::INVALID_SCHEMA_NAME,
                     ObjectKind::Table | ObjectKind::View => SqlState::UNDEFINED_TABLE,
                 };
-                return Err(Error::new(sqlstate, format!("{} \"{name}\" does not exist", kind(object))));
+                let error = Error::new(sqlstate, format!("{} \"{name}\" does not exist", kind(object)));
+                let rights = session.rights()?;
+                let path = session.search_path()?;
+                let hint = match object {
+                    ObjectKind::Schema => suggest::schema(&rights, &name.name),
+                    _ => suggest::relation(&rights, name.schema.as_deref(), &name.name, &path),
+                };
+                return Err(match hint {
+                    Some(hint) => error.with_hint(hint),
+                    None => error,
+                });
             }
         }
     }
+    drop_targets(session, targets, cascade)?;
+    Ok(Execution::done(match object {
+        ObjectKind::Table => "DROP TABLE",
+        ObjectKind::View => "DROP VIEW",
+        ObjectKind::Schema => "DROP SCHEMA",
+    }))
+}
+
+/// That a relation or its schema is owned, as PostgreSQL asks for before it drops something.
+fn check_owner(session: &mut Session, target: &Target) -> Result<()> {
+    let rights = session.rights()?;
+    match target {
+        Target::Schema { id, name } => rights.check_owner(*id, "schema", name),
+        Target::Relation(relation) => {
+            let schema = rights.objects().schema(relation.schema()).map(|schema| rights.objects().owner(schema.id));
+            if schema.is_some_and(|owner| rights.has_rights_of(owner)) {
+                return Ok(());
+            }
+            rights.check_relation_owner(relation)
+        }
+    }
+}
+
+/// Drops what is named and, with `cascade`, what depends on it.
+///
+/// # Errors
+/// 2BP01 if something depends on it otherwise.
+pub(super) fn drop_targets(session: &mut Session, targets: Vec<Target>, cascade: bool) -> Result<()> {
     let objects = Arc::clone(session.work()?.objects());
     let mut doomed: Vec<Relation> = Vec::new();
     let mut others: Vec<String> = Vec::new();
@@ -91,15 +134,14 @@ pub(super) fn run(
             work.change(Change::DropSchema(id))?;
         }
     }
-    Ok(Execution::done(match object {
-        ObjectKind::Table => "DROP TABLE",
-        ObjectKind::View => "DROP VIEW",
-        ObjectKind::Schema => "DROP SCHEMA",
-    }))
+    Ok(())
 }
 
-enum Target {
+/// Something to drop.
+pub(super) enum Target {
+    /// A table or view.
     Relation(Relation),
+    /// A schema.
     Schema { id: ObjectId, name: String },
 }
 
@@ -139,12 +181,7 @@ fn schema(session: &mut Session, name: &str) -> Result<Option<Target>> {
 }
 
 fn relation(session: &mut Session, object: ObjectKind, name: &QualifiedName) -> Result<Option<Target>> {
-    let path = match &name.schema {
-        Some(schema) => vec![schema.clone()],
-        None => session.search_path(),
-    };
-    let objects = session.work()?.objects();
-    let found = path.iter().find_map(|schema| objects.lookup(schema, &name.name));
+    let found = find_if_exists(session, name)?;
     match (&found, object) {
         (Some(Relation::View(_)), ObjectKind::Table) => {
             Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a table", name.name))
@@ -154,7 +191,12 @@ fn relation(session: &mut Session, object: ObjectKind, name: &QualifiedName) -> 
             Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a view", name.name))
                 .with_hint("Use DROP TABLE to remove a table."))
         }
-        _ => Ok(found.map(Target::Relation)),
+        _ => {
+            if let Some(Relation::Table(def)) = &found {
+                table::writable(def)?;
+            }
+            Ok(found.map(Target::Relation))
+        }
     }
 }
 
@@ -167,7 +209,7 @@ fn kind(object: ObjectKind) -> &'static str {
 }
 
 /// `view segments.vip`, without the schema where it is `public`, as PostgreSQL's messages have it.
-fn describe(relation: &Relation) -> String {
+pub(super) fn describe(relation: &Relation) -> String {
     match relation.schema() {
         "public" => format!("{} {}", relation.kind(), relation.name()),
         schema => format!("{} {schema}.{}", relation.kind(), relation.name()),

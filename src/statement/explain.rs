@@ -32,6 +32,15 @@ pub(super) async fn run(
     params: Vec<ScalarValue>,
     running: Running,
 ) -> Result<Execution> {
+    if let Kind::Execute { name, arguments } = explained {
+        let (named, params) = super::prepared::values(session, name, arguments).await?;
+        let plan = named.plan.as_ref().ok_or_else(|| Error::unsupported("EXPLAIN of an empty statement"))?;
+        if analyze {
+            super::before(session, &plan.statement.kind).await?;
+        }
+        let run = run(session, &plan.statement.kind, analyze, verbose, plan, params, running);
+        return Box::pin(run).await.map_err(Error::placeless);
+    }
     let known = query::known(prepared);
     let planner = session.planner()?;
     let mut text = String::new();

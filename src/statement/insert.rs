@@ -3,20 +3,29 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use catalog::objects::{ColumnDef, Relation, TableDef};
+use catalog::objects::{ColumnDef, Privileges, Relation, TableDef};
 use catalog::types::PgType;
-use datafusion::arrow::datatypes::FieldRef;
+use datafusion::arrow::array::{Array, RecordBatch};
+use datafusion::arrow::compute::{cast as arrow_cast, concat};
+use datafusion::arrow::datatypes::{FieldRef, Schema};
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::prelude::Expr;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{self, SetExpr, TableObject, Value};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
+use futures::TryStreamExt;
 
 use super::{QualifiedName, query, table};
-use crate::engine::{Planner, assignment, cast, parameters as plan_parameters};
-use crate::error::{Error, Result, SqlState};
+use crate::engine::{Plan, Planner, assignment, cast, parameters as plan_parameters};
+use crate::error::{Error, Result, SqlState, nearest};
 use crate::session::{Execution, Prepared, Session};
+
+/// INSERTs of more rows, or of more bytes, have a commit of their own.
+const MOST_GROUPED_ROWS: usize = 10_000;
+const MOST_GROUPED_BYTES: usize = 8 << 20;
 
 /// The types of an INSERT's parameters: of a bare `$n` in VALUES or a select list, its column's.
 pub(super) async fn parameters(
@@ -28,7 +37,7 @@ pub(super) async fn parameters(
     let planner = session.planner()?;
     let declared = declared_by_columns(&def, insert, declared)?;
     let Some(plan) = source(&planner, &def, insert, &declared).await? else { return Ok(Vec::new()) };
-    plan_parameters(&plan, &declared)
+    plan_parameters(&plan.logical, &declared)
 }
 
 /// Runs it.
@@ -39,6 +48,9 @@ pub(super) async fn run(
     params: Vec<ScalarValue>,
 ) -> Result<Execution> {
     let mut def = target(session, insert)?;
+    if session.autocommits() && groupable(insert, &def)? {
+        return run_grouped(session, insert, def, prepared, params).await;
+    }
     if !def.primary_key.is_empty() {
         session.lock_table(def.id).await?;
         def = target(session, insert)?;
@@ -51,6 +63,67 @@ pub(super) async fn run(
     Ok(Execution::done(format!("INSERT 0 {rows}")))
 }
 
+/// Whether it is one of those that are committed together: rows as they stand in the statement, and not many.
+fn groupable(insert: &ast::Insert, def: &TableDef) -> Result<bool> {
+    let rows = match insert.source.as_ref().map(|query| query.body.as_ref()) {
+        None => 1,
+        Some(SetExpr::Values(values)) => values.rows.len(),
+        Some(_) => return Ok(false),
+    };
+    for name in &def.primary_key {
+        let column = def.columns.iter().find(|c| c.name == *name);
+        // Floats that are equal can differ in their bits.
+        if let Some(PgType::Real | PgType::Double) = column.map(|c| c.pg_type.parse()).transpose()? {
+            return Ok(false);
+        }
+    }
+    Ok(rows <= MOST_GROUPED_ROWS)
+}
+
+/// Makes the rows and leaves them with the session, to be committed with those of others.
+async fn run_grouped(
+    session: &mut Session,
+    insert: &ast::Insert,
+    def: Arc<TableDef>,
+    prepared: &Prepared,
+    params: Vec<ScalarValue>,
+) -> Result<Execution> {
+    let planner = session.planner()?;
+    let plan = plan(session, &planner, &def, insert, &query::known(prepared), params).await?;
+    let physical = planner.physical(&plan).await?;
+    let batches: Vec<RecordBatch> =
+        session.engine().stream(physical, planner.state().task_ctx())?.try_collect().await?;
+    // One form for all sessions, whatever zone they read instants in.
+    let schema = Arc::new(catalog::table::schema(&def)?);
+    let mut columns = Vec::with_capacity(schema.fields().len());
+    let mut fields = Vec::with_capacity(schema.fields().len());
+    for (place, (column, field)) in def.columns.iter().zip(schema.fields()).enumerate() {
+        let arrays: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(place).as_ref()).collect();
+        let array = concat(&arrays).and_then(|array| arrow_cast(&array, field.data_type()));
+        let array = array.map_err(DataFusionError::from)?;
+        if column.not_null && array.logical_null_count() > 0 {
+            let (table, column) = (def.name.clone(), column.name.clone());
+            return Err(catalog::Error::NotNull { table, column }.into());
+        }
+        columns.push(array);
+        fields.push(field.as_ref().clone().with_nullable(true));
+    }
+    let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(DataFusionError::from)?;
+    let count = rows.num_rows();
+    if rows.get_array_memory_size() > MOST_GROUPED_BYTES {
+        if !def.primary_key.is_empty() {
+            session.lock_table(def.id).await?;
+        }
+        let planner = session.planner()?;
+        let source = MemorySourceConfig::try_new_exec(&[vec![rows.clone()]], rows.schema(), None)?;
+        let written = table::write_physical(session, &planner, &def, source, None).await?;
+        session.work()?.append(def.id, written.written, Vec::new(), written.checked_at);
+    } else {
+        session.group_rows(def, rows);
+    }
+    Ok(Execution::done(format!("INSERT 0 {count}")))
+}
+
 /// The table that is inserted into.
 pub(super) fn target(session: &mut Session, insert: &ast::Insert) -> Result<Arc<TableDef>> {
     let TableObject::TableName(name) = &insert.table else {
@@ -58,7 +131,10 @@ pub(super) fn target(session: &mut Session, insert: &ast::Insert) -> Result<Arc<
     };
     let name = QualifiedName::try_from(name)?;
     match table::find(session, &name)? {
-        Relation::Table(def) => Ok(def),
+        Relation::Table(def) => {
+            table::writable(&def)?;
+            Ok(def)
+        }
         Relation::View(view) => Err(Error::new(
             SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
             format!("cannot insert into view \"{}\"", view.name),
@@ -77,8 +153,15 @@ pub(super) async fn plan(
 ) -> Result<LogicalPlan> {
     let zone: Arc<str> = session.settings().time_zone().into();
     let targets = targets(def, insert)?;
-    let rows = match source(planner, def, insert, known).await? {
-        Some(plan) => query::bind(plan, params)?,
+    let source = source(planner, def, insert, known).await?;
+    let given_for = source.as_ref().map_or(0, |plan| plan.columns.fields().len());
+    let columns = targets.iter().take(given_for).map(|&target| def.columns[target].name.as_str());
+    session.rights()?.check_relation(&Relation::Table(Arc::new(def.clone())), Privileges::INSERT, columns)?;
+    let rows = match source {
+        Some(plan) => {
+            plan.check()?;
+            query::bind(plan.logical, params)?
+        }
         None => LogicalPlanBuilder::empty(true).build()?,
     };
     let given = rows.schema().columns();
@@ -113,7 +196,11 @@ fn targets(def: &TableDef, insert: &ast::Insert) -> Result<Vec<usize>> {
         let name = QualifiedName::try_from(name)?.name;
         let Some(index) = def.columns.iter().position(|c| c.name == name) else {
             let message = format!("column \"{name}\" of relation \"{}\" does not exist", def.name);
-            return Err(Error::new(SqlState::UNDEFINED_COLUMN, message));
+            let error = Error::new(SqlState::UNDEFINED_COLUMN, message);
+            return Err(match nearest(&name, def.columns.iter().map(|c| c.name.as_str())) {
+                Some(close) => error.with_hint(format!("perhaps you meant \"{close}\"")),
+                None => error,
+            });
         };
         if targets.contains(&index) {
             return Err(Error::new(SqlState::DUPLICATE_COLUMN, format!("column \"{name}\" specified more than once")));
@@ -123,13 +210,13 @@ fn targets(def: &TableDef, insert: &ast::Insert) -> Result<Vec<usize>> {
     Ok(targets)
 }
 
-/// The rows as planned, `None` for DEFAULT VALUES. The word DEFAULT in a row becomes its column's default.
+/// The rows as planned, not yet checked; `None` for DEFAULT VALUES. The word DEFAULT in a row becomes its column's default.
 async fn source(
     planner: &Planner,
     def: &TableDef,
     insert: &ast::Insert,
     declared: &[Option<FieldRef>],
-) -> Result<Option<LogicalPlan>> {
+) -> Result<Option<Plan>> {
     let Some(query) = &insert.source else { return Ok(None) };
     let mut query = query.as_ref().clone();
     if let SetExpr::Values(values) = query.body.as_mut() {
@@ -151,7 +238,7 @@ async fn source(
             }
         }
     }
-    Ok(Some(planner.query(&query, declared).await?.logical))
+    Ok(Some(planner.described(&query, declared).await?))
 }
 
 /// The type to which a string literal is cast for a column; `None` where it stays text until it is assigned, so that

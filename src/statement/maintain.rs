@@ -54,6 +54,11 @@ pub(super) async fn run(session: &mut Session, values: &[ScalarValue]) -> Result
     for def in &tables {
         allowed(session, def)?;
     }
+    if one.is_none() && !session.rights()?.is_superuser() {
+        let message = "must be superuser to maintain the whole warehouse";
+        return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message)
+            .with_hint("name a table of yours: CALL audience.maintain('t')"));
+    }
     // What this session itself reads must not keep files from being removed.
     session.leave_work();
 
@@ -71,7 +76,7 @@ pub(super) async fn run(session: &mut Session, values: &[ScalarValue]) -> Result
         total = total.and(done);
     }
     if one.is_none() {
-        total = total.and(engine.maintain_warehouse(&options, Trigger::Call).await?);
+        total = total.and(engine.maintain_warehouse(&options).await?);
     }
     let counts = [
         tables.len() as u64,
@@ -87,10 +92,9 @@ pub(super) async fn run(session: &mut Session, values: &[ScalarValue]) -> Result
     Ok(counts.map(|count| i64::try_from(count).unwrap_or(i64::MAX)))
 }
 
-/// Whether the session's user may maintain a table: its owner and superusers may, and as long as there are no roles
-/// everybody is a superuser. The one place that decides it.
-fn allowed(_: &Session, _: &TableDef) -> Result<()> {
-    Ok(())
+/// That the session's role may maintain a table: it has to be its owner's. The one place that decides it.
+fn allowed(session: &mut Session, def: &TableDef) -> Result<()> {
+    session.rights()?.check_owner(def.id, "table", &def.name)
 }
 
 fn told(def: &TableDef, done: &Maintained, dry_run: bool) -> String {

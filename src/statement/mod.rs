@@ -1,14 +1,20 @@
 //! Statements: one file for each family, from its syntax tree to what came of it.
 
+mod access_ast;
 mod ast;
 mod call;
 mod comment;
+mod copy;
 mod drop;
 mod explain;
+mod grant;
 mod insert;
 mod maintain;
+mod owner;
 mod parse;
+mod prepared;
 mod query;
+mod role;
 mod schema;
 mod setting;
 mod show;
@@ -36,6 +42,7 @@ pub(crate) async fn describe(
     let (params, columns) = match kind {
         Kind::Query(query) => query::describe(session, query, declared).await?,
         Kind::Insert(insert) => (insert::parameters(session, insert, declared).await?, None),
+        Kind::Execute { name, .. } => return Ok((no_parameters(declared)?, prepared::columns(session, name))),
         Kind::Explain { statement, .. } => {
             let (params, _) = Box::pin(describe(session, statement, declared)).await?;
             return Ok((params, Some(explain::columns())));
@@ -62,26 +69,22 @@ pub(crate) async fn run(
     running: Running,
 ) -> Result<Execution> {
     let kind = &prepared.statement.kind;
-    if writes(kind) {
-        if session.settings().transaction_read_only() {
-            let message = format!("cannot execute {} in a read-only transaction", name(kind));
-            return Err(Error::new(SqlState::READ_ONLY_SQL_TRANSACTION, message));
-        }
-        // Taken before anything is written, so that who may not write hears it before the work is done.
-        session.engine().begin_writing().await?;
-        if session.autocommits() {
-            session.renew_work().await?;
-        }
-    }
+    before(session, kind).await?;
     match kind {
         Kind::Query(query) => query::run(session, query, prepared, params, running).await,
         Kind::Insert(insert) => insert::run(session, insert, prepared, params).await,
+        Kind::Copy(copy) => copy::run(session, copy, running).await,
         Kind::Explain { analyze, verbose, statement } => {
             explain::run(session, statement, *analyze, *verbose, prepared, params, running).await
         }
         Kind::CreateTable(create) => table::create(session, create).await,
         Kind::CreateView(create) => view::create(session, create).await,
-        Kind::CreateSchema { name, if_not_exists } => schema::create(session, name, *if_not_exists),
+        Kind::CreateSchema { name, if_not_exists, owner } => {
+            schema::create(session, name, *if_not_exists, owner.as_ref())
+        }
+        Kind::Role(statement) => role::run(session, statement),
+        Kind::Grant(statement) => grant::run(session, statement),
+        Kind::Owner(statement) => owner::run(session, statement),
         Kind::Drop { object, names, if_exists, cascade } => drop::run(session, *object, names, *if_exists, *cascade),
         Kind::Comment { object, comment } => comment::run(session, object, comment.as_deref()),
         Kind::Set { name, value, local } => setting::set(session, name, value, *local),
@@ -89,10 +92,16 @@ pub(crate) async fn run(
         Kind::Discard(target) => setting::discard(session, *target),
         Kind::Show(target) => show::run(session, target, running).await,
         Kind::Call(procedure) => call::run(session, procedure, prepared, params, running).await,
-        Kind::Deallocate(name) => {
-            session.deallocate(name.clone());
-            Ok(Execution::done(if name.is_some() { "DEALLOCATE" } else { "DEALLOCATE ALL" }))
+        Kind::Prepare { name, types, statement } => {
+            self::prepared::prepare(session, &prepared.statement, name, types, statement).await
         }
+        Kind::Execute { name, arguments } => self::prepared::execute(session, name, arguments, running).await,
+        Kind::Deallocate(name) => self::prepared::deallocate(session, name.as_deref()),
+        Kind::CloseAll => {
+            session.close_portals();
+            Ok(Execution::done("CLOSE CURSOR ALL"))
+        }
+        Kind::Unlisten => Ok(Execution::done("UNLISTEN")),
         Kind::SetTransaction { .. }
         | Kind::Begin { .. }
         | Kind::Commit
@@ -103,11 +112,30 @@ pub(crate) async fn run(
     }
 }
 
+/// What comes before a statement that changes the warehouse: whether it may.
+async fn before(session: &mut Session, kind: &Kind) -> Result<()> {
+    if !writes(kind) {
+        return Ok(());
+    }
+    if session.settings().transaction_read_only() {
+        let message = format!("cannot execute {} in a read-only transaction", name(kind));
+        return Err(Error::new(SqlState::READ_ONLY_SQL_TRANSACTION, message));
+    }
+    // Taken before anything is written, so that who may not write hears it before the work is done.
+    session.engine().begin_writing().await?;
+    if session.autocommits() {
+        session.renew_work().await?;
+    }
+    Ok(())
+}
+
 /// Whether a statement changes the warehouse.
 fn writes(kind: &Kind) -> bool {
     match kind {
         Kind::Insert(_) | Kind::CreateTable(_) | Kind::CreateView(_) | Kind::CreateSchema { .. } => true,
         Kind::Drop { .. } | Kind::Comment { .. } | Kind::Call(_) => true,
+        Kind::Role(_) | Kind::Grant(_) | Kind::Owner(_) => true,
+        Kind::Copy(copy) => copy.from,
         Kind::Explain { analyze, statement, .. } => *analyze && writes(statement),
         _ => false,
     }
@@ -117,6 +145,7 @@ fn writes(kind: &Kind) -> bool {
 fn name(kind: &Kind) -> &'static str {
     match kind {
         Kind::Insert(_) => "INSERT",
+        Kind::Copy(_) => "COPY FROM",
         Kind::CreateTable(create) if create.as_query.is_some() => "CREATE TABLE AS",
         Kind::CreateTable(_) => "CREATE TABLE",
         Kind::CreateView(_) => "CREATE VIEW",
@@ -126,6 +155,10 @@ fn name(kind: &Kind) -> &'static str {
         Kind::Drop { object: ast::ObjectKind::Schema, .. } => "DROP SCHEMA",
         Kind::Comment { .. } => "COMMENT",
         Kind::Call(_) => "CALL",
+        Kind::Role(statement) => role::tag(statement),
+        Kind::Grant(statement) if statement.grant => "GRANT",
+        Kind::Grant(_) => "REVOKE",
+        Kind::Owner(_) => "ALTER",
         Kind::Explain { statement, .. } => name(statement),
         _ => "this statement",
     }

@@ -10,7 +10,7 @@ use futures::StreamExt;
 use std::sync::Arc;
 use tokio_util::sync::DropGuard;
 
-use crate::engine::{interruptible, parameters, same_columns};
+use crate::engine::{Planner, interruptible, parameters, same_columns};
 use crate::error::{Error, Result, SqlState};
 use crate::session::{Execution, Prepared, Rows, Running, Session};
 
@@ -20,12 +20,12 @@ pub(super) async fn describe(
     query: &Query,
     declared: &[Option<FieldRef>],
 ) -> Result<(Vec<FieldRef>, Option<SchemaRef>)> {
-    let plan = session.planner()?.query(query, declared).await?;
+    let plan = session.planner()?.described(query, declared).await?;
     let params = parameters(&plan.logical, declared)?;
     // A parameter whose type was inferred can decide the type of a column: planned again, with all types known.
     if params.len() > declared.iter().flatten().count() {
         let known: Vec<Option<FieldRef>> = params.iter().cloned().map(Some).collect();
-        let plan = session.planner()?.query(query, &known).await?;
+        let plan = session.planner()?.described(query, &known).await?;
         return Ok((params, Some(plan.columns)));
     }
     Ok((params, Some(plan.columns)))
@@ -45,6 +45,18 @@ pub(super) async fn run(
         return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, "cached plan must not change result type"));
     }
     let logical = bind(plan.logical, params)?;
+    Ok(Execution::Rows(start(session, &planner, "SELECT", logical, plan.columns, running).await?))
+}
+
+/// Starts a plan whose rows are announced as `columns`.
+pub(super) async fn start(
+    session: &Session,
+    planner: &Planner,
+    command: &'static str,
+    logical: LogicalPlan,
+    columns: SchemaRef,
+    running: Running,
+) -> Result<Rows> {
     let physical = interruptible(planner.physical(&logical).await?, running.ended())?;
     let stream = session.engine().stream(physical, planner.state().task_ctx())?;
     // Dropped with the rows, whether they were read to the end or not.
@@ -55,7 +67,7 @@ pub(super) async fn run(
         let _: (&DropGuard, &View) = (&end, &read);
         batch.map_err(Error::from)
     });
-    Ok(Execution::Rows(Rows::new("SELECT", plan.columns, stream, running, session.failure_flag())))
+    Ok(Rows::new(command, columns, stream, running, session.failure_flag()))
 }
 
 /// The types of a prepared statement's parameters, all known by now.

@@ -1,7 +1,9 @@
 //! CREATE SCHEMA.
 
-use catalog::objects::{Change, SchemaDef};
+use catalog::objects::{Change, Privileges, SchemaDef};
 
+use super::access_ast::RoleSpec;
+use super::role;
 use crate::error::{Error, Result, SqlState};
 use crate::session::{Execution, Session};
 
@@ -9,7 +11,22 @@ use crate::session::{Execution, Session};
 const RESERVED: [&str; 4] = ["information_schema", "audience", "cron", "_audiencedb"];
 
 /// Runs CREATE SCHEMA.
-pub(super) fn create(session: &mut Session, name: &str, if_not_exists: bool) -> Result<Execution> {
+pub(super) fn create(
+    session: &mut Session,
+    name: &str,
+    if_not_exists: bool,
+    owner: Option<&RoleSpec>,
+) -> Result<Execution> {
+    let rights = session.rights()?;
+    rights.check_database(Privileges::CREATE)?;
+    let owner = match owner {
+        Some(spec) => {
+            let owner = role::find(session, spec)?;
+            role::check_member(&rights, &owner)?;
+            owner.id
+        }
+        None => rights.role(),
+    };
     if name.starts_with("pg_") || RESERVED.contains(&name) {
         let message = format!("unacceptable schema name \"{name}\"");
         return Err(Error::new(SqlState::RESERVED_NAME, message)
@@ -24,6 +41,7 @@ pub(super) fn create(session: &mut Session, name: &str, if_not_exists: bool) -> 
     }
     let work = session.work()?;
     let schema = SchemaDef { id: work.allocate_id(), name: name.to_owned(), comment: None };
+    work.set_owner(owner);
     work.change(Change::PutSchema(schema))?;
     Ok(Execution::done("CREATE SCHEMA"))
 }

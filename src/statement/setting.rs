@@ -15,21 +15,30 @@ pub(super) fn set(session: &mut Session, name: &str, value: &SetValue, local: bo
     if local && !session.in_explicit_block() {
         session.warning(SqlState::NO_ACTIVE_SQL_TRANSACTION, "SET LOCAL can only be used in transaction blocks");
     }
-    session.settings().set(name, value.as_deref(), scope)?;
+    set_one(session, name, value.as_deref(), scope)?;
     Ok(Execution::done("SET"))
+}
+
+/// Who the session is changes by rules of its own.
+fn set_one(session: &mut Session, name: &str, value: Option<&str>, scope: Scope) -> Result<()> {
+    match name.to_ascii_lowercase().as_str() {
+        "role" => session.take_role(value, scope),
+        "session_authorization" => session.speak_for(value, scope),
+        _ => session.settings().set(name, value, scope),
+    }
 }
 
 /// Runs RESET.
 pub(super) fn reset(session: &mut Session, target: &ResetTarget) -> Result<Execution> {
     match target {
         ResetTarget::All => session.settings().reset_all(),
-        ResetTarget::Setting(name) => session.settings().reset(name)?,
+        ResetTarget::Setting(name) => set_one(session, name, None, Scope::Session)?,
     }
     Ok(Execution::done("RESET"))
 }
 
-/// Runs DISCARD. A session keeps no plans, sequences or temporary tables; prepared statements are the
-/// connection's, which is told to forget them.
+/// Runs DISCARD. A session keeps no plans, sequences or temporary tables; portals are the connection's, which is told
+/// to close them.
 pub(super) fn discard(session: &mut Session, target: DiscardTarget) -> Result<Execution> {
     Ok(Execution::done(match target {
         DiscardTarget::All => {
@@ -37,8 +46,10 @@ pub(super) fn discard(session: &mut Session, target: DiscardTarget) -> Result<Ex
                 let message = "DISCARD ALL cannot run inside a transaction block";
                 return Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
             }
+            session.speak_for(None, Scope::Session)?;
             session.settings().reset_all();
-            session.deallocate(None);
+            session.statements().clear();
+            session.close_portals();
             "DISCARD ALL"
         }
         DiscardTarget::Plans => "DISCARD PLANS",

@@ -9,14 +9,13 @@ use datafusion::error::DataFusionError;
 use super::ast::ShowTarget;
 use super::{Kind, parse, query, text_columns};
 use crate::error::{Error, Result};
-use crate::macros;
 use crate::session::{Execution, Prepared, Rows, Running, Session};
 
 /// The columns of its result.
 pub(super) async fn columns(session: &mut Session, target: &ShowTarget) -> Result<SchemaRef> {
     match target {
         ShowTarget::All => Ok(text_columns(&["name", "setting", "description"])),
-        ShowTarget::Setting(name) => Ok(text_columns(&[session.settings().display_name(name)?])),
+        ShowTarget::Setting(name) => Ok(text_columns(&[&session.settings().display_name(name)?])),
         ShowTarget::Tables | ShowTarget::Functions { .. } => {
             let (_, columns) = query::describe(session, &catalog_query(target)?, &[]).await?;
             columns.ok_or_else(|| Error::internal("a query of the catalog has no columns"))
@@ -54,22 +53,20 @@ pub(super) async fn run(session: &mut Session, target: &ShowTarget, running: Run
 fn catalog_query(target: &ShowTarget) -> Result<datafusion::sql::sqlparser::ast::Query> {
     let sql = match target {
         ShowTarget::Functions { like } => {
-            let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
-            let filter = like.as_ref().map(|like| format!("WHERE function_name LIKE {}", quoted(like)));
-            let macros = macros::MACROS.iter().map(|known| {
-                let [name, syntax, description] = [known.name, known.syntax, known.description].map(quoted);
-                format!("UNION ALL SELECT {name}, 'TABLE', 'SETOF record', {syntax}, {description}")
-            });
+            let filter = like.as_ref().map(|like| format!("AND p.proname LIKE '{}'", like.replace('\'', "''")));
             format!(
-                "SELECT DISTINCT function_name, function_type, returns, syntax, description FROM ( \
-                 SELECT routine_name AS function_name, function_type, data_type AS returns, syntax_example AS syntax, \
-                 description FROM information_schema.routines {}) AS known {} ORDER BY 1, 3",
-                macros.collect::<Vec<_>>().join(" "),
+                "SELECT DISTINCT p.proname::text AS function_name, \
+                 CASE WHEN p.proretset THEN 'TABLE' WHEN p.prokind = 'a' THEN 'AGGREGATE' \
+                 WHEN p.prokind = 'w' THEN 'WINDOW' ELSE 'SCALAR' END AS function_type, \
+                 pg_catalog.pg_get_function_result(p.oid) AS returns, \
+                 p.proname || '(' || pg_catalog.pg_get_function_arguments(p.oid) || ')' AS syntax, \
+                 pg_catalog.obj_description(p.oid, 'pg_proc') AS description FROM pg_catalog.pg_proc p \
+                 WHERE p.prorettype <> 2275 {} ORDER BY 1, 4",
                 filter.unwrap_or_default()
             )
         }
         _ => "SELECT table_schema AS schema, table_name AS name, table_type AS type FROM information_schema.tables \
-              WHERE table_schema <> 'information_schema' ORDER BY 1, 2"
+              WHERE table_schema NOT IN ('information_schema', 'pg_catalog') ORDER BY 1, 2"
             .to_owned(),
     };
     match parse(&sql)?.pop().map(|statement| statement.kind) {

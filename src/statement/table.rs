@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catalog::Transaction;
-use catalog::objects::{Change, ColumnDef, Relation, TableDef};
+use catalog::objects::{Change, ColumnDef, Privileges, Relation, SYSTEM_SCHEMA, TableDef};
 use catalog::table::{Layout, Progress, Written};
 use catalog::types::PgType;
 use chrono::Utc;
@@ -20,14 +20,18 @@ use datafusion::sql::sqlparser::ast;
 use super::ast::{CreateTable, fold};
 use super::{Kind, QualifiedName, parse};
 use crate::engine::types::{BARE_NUMERIC, storable};
-use crate::engine::{Planner, named};
-use crate::error::{Error, Result, SqlState};
+use crate::engine::{Engine, Planner, named, suggest};
+use crate::error::{Error, Result, SqlState, nearest};
 use crate::session::{Execution, Session};
 
 /// Runs CREATE TABLE.
 pub(super) async fn create(session: &mut Session, create: &CreateTable) -> Result<Execution> {
     let tag = if create.as_query.is_some() { "CREATE TABLE AS" } else { "CREATE TABLE" };
-    let schema = creation_schema(session, &create.name)?;
+    // A query is planned, and its relations are checked, before the place of the table is.
+    let schema = match &create.as_query {
+        None => creation_schema(session, &create.name)?,
+        Some(_) => schema_for(session, &create.name)?,
+    };
     if session.work()?.objects().lookup(&schema, &create.name.name).is_some() {
         if create.if_not_exists {
             session.notice(format!("relation \"{}\" already exists, skipping", create.name.name));
@@ -39,7 +43,13 @@ pub(super) async fn create(session: &mut Session, create: &CreateTable) -> Resul
     let mut filled = None;
     let mut def = match &create.as_query {
         Some(query) => {
-            let plan = planner.query(query, &[]).await?;
+            // PostgreSQL, too, asks for no privilege where no row is read.
+            let plan = if create.with_no_data {
+                planner.described(query, &[]).await?
+            } else {
+                planner.query(query, &[]).await?
+            };
+            session.rights()?.check_schema(&schema, Privileges::CREATE)?;
             let names = column_names(&create.column_names, &plan.columns)?;
             let logical = named(plan.logical, names.iter().map(String::as_str))?;
             let columns = logical.schema().as_arrow().clone();
@@ -176,8 +186,21 @@ fn set_layout(def: &mut TableDef, create: &CreateTable) -> Result<()> {
             ));
         }
     }
-    Layout::of(def)?;
+    Layout::of(def).map_err(|e| misspelt_option(Error::from(e)))?;
     Ok(())
+}
+
+/// The error for an option that does not exist, with the one that is meant: the catalog names those it knows.
+fn misspelt_option(error: Error) -> Error {
+    if !error.message.starts_with("unrecognized table option") {
+        return error;
+    }
+    let mut quoted = error.message.split('"').skip(1).step_by(2);
+    let close = quoted.next().and_then(|wanted| nearest(wanted, quoted)).map(str::to_owned);
+    match close {
+        Some(close) => error.with_hint(format!("perhaps you meant \"{close}\"")),
+        None => error,
+    }
 }
 
 /// The names of a query's columns after `given` has renamed the first ones.
@@ -207,24 +230,77 @@ fn assigned(session: &mut Session, plan: LogicalPlan, def: &TableDef) -> Result<
 }
 
 /// The schema in which a new object of that name is made.
-pub(super) fn creation_schema(session: &mut Session, name: &QualifiedName) -> Result<String> {
-    match &name.schema {
+///
+/// # Errors
+/// 3F000 if there is none, 42501 if nothing may be made there.
+pub(crate) fn creation_schema(session: &mut Session, name: &QualifiedName) -> Result<String> {
+    let schema = schema_for(session, name)?;
+    session.rights()?.check_schema(&schema, Privileges::CREATE)?;
+    Ok(schema)
+}
+
+/// [`creation_schema`] before its privileges are checked; never the engine's own.
+fn schema_for(session: &mut Session, name: &QualifiedName) -> Result<String> {
+    let schema = match &name.schema {
         Some(schema) if session.work()?.objects().schema(schema).is_some() => Ok(schema.clone()),
-        Some(schema) => Err(Error::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{schema}\" does not exist"))),
+        Some(schema) => Err(no_schema(session, schema)?),
         None => session.creation_schema(),
+    }?;
+    if schema == SYSTEM_SCHEMA {
+        return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, format!("permission denied for schema {schema}")));
     }
+    Ok(schema)
+}
+
+/// Refuses to let users change a table of the engine's own.
+pub(crate) fn writable(def: &TableDef) -> Result<()> {
+    if def.schema == SYSTEM_SCHEMA {
+        let message = format!("permission denied for table {}", def.name);
+        return Err(Error::new(SqlState::INSUFFICIENT_PRIVILEGE, message)
+            .with_hint("schema audience holds what the engine keeps of what it did"));
+    }
+    Ok(())
 }
 
 /// The table or view of that name, by the search path if it has no schema.
+///
+/// # Errors
+/// 42P01 if there is none, 42501 if its schema may not be looked into.
 pub(super) fn find(session: &mut Session, name: &QualifiedName) -> Result<Relation> {
+    if let Some(relation) = find_if_exists(session, name)? {
+        return Ok(relation);
+    }
     let path = match &name.schema {
         Some(schema) => vec![schema.clone()],
-        None => session.search_path(),
+        None => session.search_path()?,
     };
-    let objects = Arc::clone(session.work()?.objects());
-    path.iter()
-        .find_map(|schema| objects.lookup(schema, &name.name))
-        .ok_or_else(|| Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{name}\" does not exist")))
+    let error = Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{name}\" does not exist"));
+    Err(match suggest::relation(&session.rights()?, name.schema.as_deref(), &name.name, &path) {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    })
+}
+
+/// The error for a schema that does not exist.
+pub(super) fn no_schema(session: &mut Session, name: &str) -> Result<Error> {
+    let error = Error::new(SqlState::INVALID_SCHEMA_NAME, format!("schema \"{name}\" does not exist"));
+    Ok(match suggest::schema(&session.rights()?, name) {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    })
+}
+
+/// [`find`] where there may be none.
+pub(super) fn find_if_exists(session: &mut Session, name: &QualifiedName) -> Result<Option<Relation>> {
+    let path = match &name.schema {
+        Some(schema) => {
+            session.rights()?.check_schema(schema, Privileges::USAGE)?;
+            vec![schema.clone()]
+        }
+        None => session.search_path()?,
+    };
+    let objects = session.work()?.objects();
+    Ok(path.iter().find_map(|schema| objects.lookup(schema, &name.name)))
 }
 
 /// A column default as a syntax tree again.
@@ -269,8 +345,20 @@ pub(super) async fn write_physical(
     physical: Arc<dyn ExecutionPlan>,
     progress: Option<Progress>,
 ) -> Result<Checked> {
-    let warehouse = Arc::clone(session.engine().warehouse());
-    let written = session.engine().write(def, physical, planner.state().task_ctx(), progress).await?;
+    write_rows(&Arc::clone(session.engine()), planner, def, physical, progress).await
+}
+
+/// [`write`] for rows that are planned to the end, without a session: its keyed table has to be locked before.
+pub(super) async fn write_rows(
+    engine: &Engine,
+    planner: &Planner,
+    def: &TableDef,
+    physical: Arc<dyn ExecutionPlan>,
+    progress: Option<Progress>,
+) -> Result<Checked> {
+    writable(def)?;
+    let warehouse = engine.warehouse();
+    let written = engine.write(def, physical, planner.state().task_ctx(), progress).await?;
     if def.primary_key.is_empty() || written.rows == 0 {
         return Ok(Checked { written, checked_at: None });
     }
@@ -319,19 +407,24 @@ async fn refuse(planner: &Planner, def: &TableDef, duplicates: &LogicalPlan) -> 
     let physical = planner.physical(duplicates).await?;
     let batches = collect(physical, planner.state().task_ctx()).await?;
     let Some(batch) = batches.iter().find(|b| b.num_rows() > 0) else { return Ok(()) };
+    Err(duplicate_key(def, batch, 0)?)
+}
+
+/// 23505 for the key in one row of `keys`.
+pub(crate) fn duplicate_key(def: &TableDef, keys: &RecordBatch, row: usize) -> Result<Error> {
     let message = format!("duplicate key value violates unique constraint \"{}_pkey\"", def.name);
-    Err(Error::new(SqlState::UNIQUE_VIOLATION, message).with_detail(format!(
+    Ok(Error::new(SqlState::UNIQUE_VIOLATION, message).with_detail(format!(
         "Key ({})=({}) already exists.",
         def.primary_key.join(", "),
-        key_text(batch)?
+        key_text(keys, row)?
     )))
 }
 
-fn key_text(batch: &RecordBatch) -> Result<String> {
+fn key_text(batch: &RecordBatch, row: usize) -> Result<String> {
     let text = |array: &ArrayRef| -> Result<String> {
-        let text = datafusion::arrow::util::display::array_value_to_string(array, 0)
+        let text = datafusion::arrow::util::display::array_value_to_string(array, row)
             .map_err(datafusion::error::DataFusionError::from)?;
-        Ok(if array.is_null(0) { "null".to_owned() } else { text })
+        Ok(if array.is_null(row) { "null".to_owned() } else { text })
     };
     Ok(batch.columns().iter().map(text).collect::<Result<Vec<_>>>()?.join(", "))
 }

@@ -1,17 +1,24 @@
 //! BEGIN, COMMIT, ROLLBACK, savepoints, SET TRANSACTION.
 //!
 //! A block reads one snapshot, taken with its first statement. READ COMMITTED and weaker are accepted and given that
-//! snapshot too, which is stronger; SERIALIZABLE as well, since conflicting writers are refused at commit (40001).
+//! snapshot too, which is stronger; SERIALIZABLE is refused by the setting. DEFERRABLE is kept and shown, and that is
+//! all it does: it means something to serializable transactions only, in PostgreSQL as well.
 
 use super::ast::{IsolationLevel, TransactionModes};
 use super::{Kind, Statement};
-use crate::error::{Error, Result, SqlState};
+use crate::error::{Result, SqlState};
 use crate::session::settings::Scope;
 use crate::session::{Execution, Session, TransactionStatus};
 
 /// Whether a statement is let through in a failed block.
 pub(crate) fn ends_block(kind: &Kind) -> bool {
     matches!(kind, Kind::Commit | Kind::Rollback | Kind::RollbackTo(_))
+}
+
+/// Whether a statement is about transactions, and is run here.
+pub(crate) fn is_one(kind: &Kind) -> bool {
+    matches!(kind, Kind::Begin { .. } | Kind::Savepoint(_) | Kind::Release(_) | Kind::SetTransaction { .. })
+        || ends_block(kind)
 }
 
 /// Runs a transaction statement; `None` if it is another one.
@@ -98,8 +105,9 @@ fn set_modes(session: &mut Session, modes: TransactionModes, scope: Scope) -> Re
         let value = if read_only { "on" } else { "off" };
         session.settings().set(&format!("{prefix}transaction_read_only"), Some(value), scope)?;
     }
-    if modes.deferrable == Some(true) && scope == Scope::Session {
-        return Err(Error::unsupported("DEFERRABLE as a session's default"));
+    if let Some(deferrable) = modes.deferrable {
+        let value = if deferrable { "on" } else { "off" };
+        session.settings().set(&format!("{prefix}transaction_deferrable"), Some(value), scope)?;
     }
     Ok(())
 }

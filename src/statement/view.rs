@@ -12,6 +12,7 @@ use crate::session::{Execution, Session};
 
 /// Runs CREATE VIEW.
 pub(super) async fn create(session: &mut Session, create: &CreateView) -> Result<Execution> {
+    let plan = session.planner()?.described(&create.query, &[]).await?;
     let schema = creation_schema(session, &create.name)?;
     let existing = match session.work()?.objects().lookup(&schema, &create.name.name) {
         None => None,
@@ -24,17 +25,17 @@ pub(super) async fn create(session: &mut Session, create: &CreateView) -> Result
             return Err(Error::new(SqlState::DUPLICATE_TABLE, message));
         }
     };
-    let plan = session.planner()?.query(&create.query, &[]).await?;
     if !plan.logical.get_parameter_names()?.is_empty() {
         return Err(Error::new(SqlState::UNDEFINED_PARAMETER, "a view cannot have parameters"));
     }
     let names = column_names(&create.columns, &plan.columns)?;
     let columns = columns(&names, &plan.columns);
     if let Some(existing) = &existing {
+        session.rights()?.check_owner(existing.id, "view", &existing.name)?;
         check_replacement(existing, &columns)?;
         check_recursion(session.work()?.objects(), existing, &plan.reads)?;
     }
-    let search_path = session.search_path();
+    let search_path = session.search_path()?;
     let work = session.work()?;
     let view = ViewDef {
         id: existing.as_ref().map_or_else(|| work.allocate_id(), |view| view.id),

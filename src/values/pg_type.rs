@@ -24,9 +24,11 @@ pub(crate) mod oid {
     pub(crate) const NAME: u32 = 19;
     pub(crate) const INT8: u32 = 20;
     pub(crate) const INT2: u32 = 21;
+    pub(crate) const INT2VECTOR: u32 = 22;
     pub(crate) const INT4: u32 = 23;
     pub(crate) const TEXT: u32 = 25;
     pub(crate) const OID: u32 = 26;
+    pub(crate) const OIDVECTOR: u32 = 30;
     pub(crate) const JSON: u32 = 114;
     pub(crate) const FLOAT4: u32 = 700;
     pub(crate) const FLOAT8: u32 = 701;
@@ -56,7 +58,7 @@ const fn builtin(oid: u32, array: u32, name: &'static str, len: i16) -> Builtin 
     Builtin { oid, array, name, len }
 }
 
-const BUILTINS: [Builtin; 34] = [
+const BUILTINS: [Builtin; 36] = [
     builtin(oid::BOOL, 1000, "boolean", 1),
     builtin(oid::BYTEA, 1001, "bytea", -1),
     builtin(oid::CHAR, 1002, "\"char\"", 1),
@@ -80,6 +82,8 @@ const BUILTINS: [Builtin; 34] = [
     builtin(oid::RECORD, 2287, "record", -1),
     builtin(oid::UUID, 2951, "uuid", 16),
     builtin(oid::JSONB, 3807, "jsonb", -1),
+    builtin(oid::INT2VECTOR, 1006, "int2vector", -1),
+    builtin(oid::OIDVECTOR, 1013, "oidvector", -1),
     builtin(24, 1008, "regproc", 4),
     builtin(2202, 2207, "regprocedure", 4),
     builtin(2203, 2208, "regoper", 4),
@@ -94,9 +98,8 @@ const BUILTINS: [Builtin; 34] = [
 ];
 
 /// Types without an Arrow home that a client may still name; for error messages only.
-const FOREIGN: [(u32, &str); 16] = [
+const FOREIGN: [(u32, &str); 15] = [
     (28, "xid"),
-    (30, "oidvector"),
     (142, "xml"),
     (600, "point"),
     (650, "cidr"),
@@ -129,7 +132,12 @@ pub(crate) fn element_of(oid: u32) -> Option<u32> {
 
 /// The array type over an element type. An array's array is itself: dimensions are no part of the type.
 fn array_of(oid: u32) -> u32 {
-    find(oid).map_or(oid, |known| known.array)
+    array_type(oid).unwrap_or(oid)
+}
+
+/// The array type over a scalar type; `None` if there is no such scalar type.
+pub(crate) fn array_type(oid: u32) -> Option<u32> {
+    find(oid).map(|known| known.array)
 }
 
 /// The Arrow field a client's type is taken as: the type its parameters are planned with and decoded to.
@@ -196,7 +204,17 @@ impl PgType {
 
     /// The type of an array's elements; the type itself if it is not an array.
     pub(crate) fn element(self) -> PgType {
+        match self.oid {
+            oid::INT2VECTOR => return PgType::plain(oid::INT2),
+            oid::OIDVECTOR => return PgType::plain(oid::OID),
+            _ => {}
+        }
         element_of(self.oid).map_or(self, |element| PgType { typmod: self.typmod, ..PgType::plain(element) })
+    }
+
+    /// Whether it is one of the two types of arrays that catalogs print without braces.
+    pub(crate) fn is_vector(self) -> bool {
+        matches!(self.oid, oid::INT2VECTOR | oid::OIDVECTOR)
     }
 
     fn plain(oid: u32) -> PgType {
@@ -249,6 +267,9 @@ impl PgType {
             | DataType::ListView(item)
             | DataType::LargeListView(item)
             | DataType::FixedSizeList(item, _) => {
+                if matches!(name, oid::INT2VECTOR | oid::OIDVECTOR) {
+                    return PgType::plain(name);
+                }
                 let declared = declared.map(|name| name.trim_end_matches("[]")).or_else(|| self::declared(item));
                 PgType::of_type(item.data_type(), declared).array()
             }

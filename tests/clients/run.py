@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Real clients against one served folder: psql, psycopg, SQLAlchemy with pandas, pgjdbc."""
+"""Real clients against one served folder: psql, psycopg, asyncpg, SQLAlchemy with pandas, pgjdbc."""
 
 import difflib
 import re
@@ -50,9 +50,13 @@ def main():
         server.psql(SETUP)
         tally.run("psql", psql, server)
         tally.run("psycopg", program, sys.executable, HERE / "with_psycopg.py", str(server.port))
+        tally.run("asyncpg", program, sys.executable, HERE / "with_asyncpg.py", str(server.port))
         tally.run("SQLAlchemy and pandas", program, sys.executable, HERE / "with_pandas.py", str(server.port))
+        tally.run("SQLAlchemy's inspector", program, sys.executable, HERE / "with_reflection.py", str(server.port))
+        tally.run("pgjdbc's metadata", program, "java", "-cp", JDBC, HERE / "WithMetadata.java", str(server.port))
         tally.run("pgjdbc", program, "java", "-cp", JDBC, HERE / "WithJdbc.java", str(server.port))
         tally.run("graceful stop", server.stop)
+    tally.run("TLS and passwords", program, sys.executable, HERE / "with_tls.py")
     tally.end()
 
 

@@ -1,4 +1,4 @@
-"""psycopg 3: parameters on the server, both formats, types, cursors, transactions, pipeline, cancel."""
+"""psycopg 3: parameters on the server, both formats, types, cursors, transactions, pipeline, cancel, pools."""
 
 import datetime
 import decimal
@@ -19,6 +19,8 @@ def main(port):
         types(connection)
         errors(connection)
         cancel(connection)
+        discard(connection)
+        timeouts(address)
     with psycopg.connect(address) as connection:
         transactions(connection)
         pipeline(connection)
@@ -102,6 +104,28 @@ def cancel(connection):
         assert 0.5 < took < 1.9, took
     timer.join()
     assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def discard(connection):
+    """As Npgsql gives a connection back to its pool."""
+    connection.execute("SET DateStyle = 'SQL, DMY'; SET search_path = segments")
+    connection.execute("PREPARE p AS SELECT 1")
+    connection.execute("DISCARD ALL")
+    assert connection.execute("SHOW DateStyle").fetchone() == ("ISO, MDY",)
+    assert connection.info.parameter_status("DateStyle") == "ISO, MDY"
+    assert connection.execute("SELECT current_schema()").fetchone() == ("public",)
+    assert connection.execute("SELECT count(*) FROM pg_prepared_statements").fetchone() == (0,)
+
+
+def timeouts(address):
+    with psycopg.connect(address, options="-c idle_in_transaction_session_timeout=300ms") as connection:
+        connection.execute("SELECT 1")
+        time.sleep(1)
+        try:
+            connection.execute("SELECT 1")
+            raise AssertionError("goes on")
+        except psycopg.errors.IdleInTransactionSessionTimeout:
+            pass
 
 
 def transactions(connection):

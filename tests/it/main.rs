@@ -1,22 +1,33 @@
 //! The integration tests: one binary, a module per topic.
 //!
-//! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions` and `plans` talk to a
+//! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions`, `sessions` and `plans` talk to a
 //! server inside this process; `cancel`, `memory`, `shutdown`, `durability` and `lease` spawn the real binary,
 //! because they look at it from outside or kill it. `reference` compares
 //! functions with figures of other programs, `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
+//! server inside this process; `cancel`, `memory`, `operation`, `shutdown`, `durability` and `lease` spawn the real binary,
+//! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions`, `catalogs` and `plans`
+//! talk to a server inside this process; `cancel`, `memory`, `shutdown`, `durability` and `lease` spawn the real binary,
 //! server inside this process; `cancel`, `memory`, `shutdown`, `durability`, `lease` and `load` spawn the real binary,
 //! because they look at it from outside or kill it. `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
 
 mod cancel;
+mod catalogs;
+mod copy;
+mod demo;
 mod durability;
+mod hints;
+mod inserts;
 mod lease;
 mod load;
 mod maintenance;
 mod memory;
+mod operation;
 mod plans;
 mod process;
 mod raw;
 mod reference;
+mod roles;
+mod sessions;
 mod shutdown;
 mod slt;
 mod tidy;
@@ -35,15 +46,23 @@ fn main() -> ExitCode {
     trials.extend(wire::trials());
     trials.extend(values::trials());
     trials.extend(transactions::trials());
+    trials.extend(sessions::trials());
+    trials.extend(hints::trials());
+    trials.extend(catalogs::trials());
     trials.extend(plans::trials());
+    trials.extend(copy::trials());
     trials.extend(cancel::trials());
     trials.extend(memory::trials());
+    trials.extend(operation::trials());
     trials.extend(shutdown::trials());
     trials.extend(durability::trials());
+    trials.extend(inserts::trials());
     trials.extend(lease::trials());
     trials.extend(maintenance::trials());
     trials.extend(reference::trials());
+    trials.extend(roles::trials());
     trials.extend(load::trials());
+    trials.extend(demo::trials());
     trials.extend(tidy::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

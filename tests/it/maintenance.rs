@@ -2,7 +2,9 @@
 //! goes, and what somebody needs stays.
 
 use std::path::Path;
+use std::time::Duration;
 
+use audiencedb::MaintenanceOptions;
 use libtest_mimic::Trial;
 use tokio_postgres::Client;
 
@@ -21,6 +23,8 @@ pub fn trials() -> Vec<Trial> {
         trial("maintenance::writers_go_on", writers_go_on),
         trial("maintenance::procedures", procedures),
         trial("maintenance::nobodys_files_go", nobodys_files_go),
+        trial("maintenance::runs_are_recorded", runs_are_recorded),
+        trial("maintenance::in_the_background", in_the_background),
     ]
 }
 
@@ -272,7 +276,7 @@ async fn nobodys_files_go() -> Outcome {
     rows(&client, "CALL audience.maintain()").await?;
     ensure(orphan.exists() && half.exists(), "removed before the retention was over")?;
     ensure(served.folder().join("public/gone").exists(), "the dropped table went before the retention was over")?;
-    let hours_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
+    let hours_ago = std::time::SystemTime::now() - Duration::from_secs(7200);
     std::fs::File::options().write(true).open(&half)?.set_modified(hours_ago)?;
     rows(&client, "CALL audience.maintain(retain => '0 seconds')").await?;
     ensure(!orphan.exists(), "a file that was never committed is still there")?;
@@ -282,5 +286,77 @@ async fn nobodys_files_go() -> Outcome {
     writer.batch_execute("COMMIT").await?;
     same("rows", value(&client, "SELECT count(*) FROM events").await?.as_str(), "21")?;
     drop((client, writer));
+    served.stop().await
+}
+
+async fn runs_are_recorded() -> Outcome {
+    let served = Served::start().await?;
+    let client = served.connect().await?;
+    client.batch_execute(EVENTS).await?;
+    fill(&client, 5).await?;
+    rows(&client, "CALL audience.maintain('events', retain => '0 seconds')").await?;
+    let told = "SELECT table_name, kind, files_before, files_after, files_removed, trigger, error, ended_at >= started_at \
+                FROM audience.maintenance_runs ORDER BY kind";
+    let wanted = [
+        ["events", "checkpoint", "NULL", "NULL", "NULL", "call", "NULL", "t"],
+        ["events", "compact", "5", "1", "NULL", "call", "NULL", "t"],
+        ["events", "vacuum", "NULL", "NULL", "5", "call", "NULL", "t"],
+    ];
+    same("runs", rows(&client, told).await?, wanted.map(|row| row.map(str::to_owned).to_vec()).to_vec())?;
+    same(
+        "one run",
+        value(&client, "SELECT count(DISTINCT run_id) FROM audience.maintenance_runs").await?.as_str(),
+        "1",
+    )?;
+    // Nothing to do, nothing to tell; and a run on the table that tells is not told of.
+    rows(&client, "CALL audience.maintain('events')").await?;
+    rows(&client, "CALL audience.maintain()").await?;
+    rows(&client, "CALL audience.maintain()").await?;
+    same("runs later", rows(&client, told).await?.len(), 3)?;
+
+    refused(client.batch_execute("INSERT INTO audience.maintenance_runs (kind) VALUES ('x')").await, "42501")?;
+    refused(client.batch_execute("INSERT INTO audience.maintenance_runs (kind) SELECT 'x'").await, "42501")?;
+    refused(client.batch_execute("DROP TABLE audience.maintenance_runs").await, "42501")?;
+    refused(client.batch_execute("CREATE TABLE audience.mine (a integer)").await, "42501")?;
+    refused(client.batch_execute("CREATE VIEW audience.mine AS SELECT 1 AS a").await, "42501")?;
+    refused(client.batch_execute("SET search_path = audience; CREATE TABLE mine (a integer)").await, "42501")?;
+    refused(client.batch_execute("DROP SCHEMA audience CASCADE").await, "2BP01")?;
+    refused(client.batch_execute("CREATE SCHEMA audience").await, "42939")?;
+    drop(client);
+    served.stop().await
+}
+
+async fn in_the_background() -> Outcome {
+    let served = Served::start().await?;
+    let client = served.connect().await?;
+    client.batch_execute(EVENTS).await?;
+    let maintenance = served.engine().maintain_in_background(MaintenanceOptions {
+        every: Duration::from_millis(20),
+        clean_every: Duration::from_millis(20),
+        share: 1.0,
+        ..MaintenanceOptions::default()
+    });
+    fill(&client, 30).await?;
+    let few = async {
+        loop {
+            let plan = plan(&client, "EXPLAIN SELECT profile_id FROM events").await?;
+            let files = plan.split("files=").nth(1).and_then(|rest| rest.split('/').next());
+            if files.and_then(|files| files.parse::<u32>().ok()).is_some_and(|files| files < 9) {
+                return Outcome::Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), few).await??;
+    same("rows", value(&client, "SELECT count(DISTINCT n) FROM events").await?.as_str(), "300")?;
+    let trigger = "SELECT min(trigger) || max(trigger) FROM audience.maintenance_runs WHERE kind = 'compact'";
+    let told = async {
+        // A run is told of when it has ended.
+        while value(&client, trigger).await.map_or(true, |text| text != "backgroundbackground") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), told).await?;
+    drop((maintenance, client));
     served.stop().await
 }

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use tokio_postgres::Client;
@@ -21,31 +21,47 @@ pub struct Server {
     child: Child,
     /// Where it listens.
     pub port: u16,
+    /// All that it has logged.
+    log: Arc<Mutex<String>>,
 }
 
 impl Server {
     /// Serves the warehouse in `data` on a free port and waits until it is ready.
     pub fn start(data: &Path) -> Outcome<Self> {
+        Self::start_with(data, &[])
+    }
+
+    /// The same with further arguments.
+    pub fn start_with(data: &Path, arguments: &[&str]) -> Outcome<Self> {
+        Self::start_command(&[&["serve"], arguments].concat(), data)
+    }
+
+    /// The same with a command that ends up serving, and its arguments.
+    pub fn start_command(command_line: &[&str], data: &Path) -> Outcome<Self> {
         let mut command = Command::new(binary());
-        command.arg("serve").arg("--data").arg(data).args(["--listen", "127.0.0.1:0"]);
+        command.args(command_line).arg("--data").arg(data).args(["--listen", "127.0.0.1:0"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let log = child.stderr.take().ok_or("no log")?;
         let (sender, ready) = mpsc::channel();
+        let seen = Arc::new(Mutex::new(String::new()));
+        let written = Arc::clone(&seen);
         std::thread::spawn(move || {
             // Read to the end: a full pipe would stop the server.
-            let mut seen = String::new();
             for line in BufReader::new(log).lines().map_while(Result::ok) {
-                if let Some(port) = port_of(&line) {
+                if let Ok(mut seen) = written.lock() {
+                    seen.push_str(&line);
+                    seen.push('\n');
+                }
+                if let Some(port) = port_of(&line, "listening on ") {
                     let _ = sender.send(Ok(port));
                 }
-                seen.push_str(&line);
-                seen.push('\n');
             }
-            let _ = sender.send(Err(seen));
+            let all = written.lock().map(|seen| seen.clone()).unwrap_or_default();
+            let _ = sender.send(Err(all));
         });
         match ready.recv_timeout(START) {
-            Ok(Ok(port)) => Ok(Self { child, port }),
+            Ok(Ok(port)) => Ok(Self { child, port, log: seen }),
             Ok(Err(log)) => {
                 let status = child.wait()?;
                 Err(Fault::from(format!("the server ended with {status}:\n{log}")))
@@ -60,6 +76,19 @@ impl Server {
     /// A new connection.
     pub async fn connect(&self) -> Outcome<Client> {
         warehouse::connect(self.port).await
+    }
+
+    /// Where it answers over HTTP.
+    pub fn http_port(&self) -> Option<u16> {
+        self.log.lock().ok()?.lines().find_map(|line| port_of(line, "on http://"))
+    }
+
+    /// Waits for the end, and returns all that was logged.
+    pub fn log(mut self, longest: Duration) -> Outcome<String> {
+        self.wait(longest)?;
+        // The thread that reads may be a line behind the process.
+        std::thread::sleep(Duration::from_millis(200));
+        Ok(self.log.lock().map_err(|e| e.to_string())?.clone())
     }
 
     /// The process id.
@@ -152,8 +181,8 @@ pub fn binary() -> PathBuf {
     folder.join("audiencedb")
 }
 
-fn port_of(line: &str) -> Option<u16> {
-    let address = line.split("listening on ").nth(1)?;
+fn port_of(line: &str, before: &str) -> Option<u16> {
+    let address = line.split(before).nth(1)?.split([' ', '"']).next()?;
     let digits: String = address.rsplit(':').next()?.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().ok()
 }
@@ -161,6 +190,12 @@ fn port_of(line: &str) -> Option<u16> {
 /// Runs the binary to its end.
 pub fn run(arguments: &[&str]) -> Outcome<Output> {
     Ok(Command::new(binary()).args(arguments).stdin(Stdio::null()).output()?)
+}
+
+/// The same with these environment variables.
+pub fn run_with(arguments: &[&str], variables: &[(&str, &str)]) -> Outcome<Output> {
+    let mut command = Command::new(binary());
+    Ok(command.args(arguments).envs(variables.iter().copied()).stdin(Stdio::null()).output()?)
 }
 
 /// `audiencedb query` as CSV: the rows without the header.

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use audiencedb::{Execution, Session, Statement, TransactionStatus};
+use audiencedb::{Error, Execution, Session, SqlState, Statement, TransactionStatus};
 use futures::StreamExt;
 use libtest_mimic::Trial;
 use sqllogictest::{
@@ -194,6 +194,16 @@ async fn one(session: &mut Session, statement: Statement) -> Result<Answer, SqlE
                 answer.rows.extend(values.into_iter().map(|row| row.iter().map(|v| text(v.as_deref())).collect()));
             }
             Ok(answer)
+        }
+        Execution::CopyIn(copy) => {
+            let error = Error::new(SqlState::QUERY_CANCELED, "COPY from stdin failed: a test file has no data for it");
+            Err(session.fail_copy(copy, error).await.into())
+        }
+        Execution::CopyOut(mut copy) => {
+            while let Some(piece) = copy.next().await {
+                piece?;
+            }
+            Ok(Answer::default())
         }
         Execution::Done { tag } => {
             let affected = tag.rsplit(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);

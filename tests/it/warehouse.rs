@@ -75,6 +75,11 @@ impl Served {
         connect(self.port).await
     }
 
+    /// The engine behind it.
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.warehouse.engine
+    }
+
     /// Where the warehouse is.
     pub fn folder(&self) -> &std::path::Path {
         self.warehouse.folder()

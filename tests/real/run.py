@@ -194,6 +194,27 @@ def open_tables(tally, data):
         tally.same(f"duckdb: {what}", got, want)
 
 
+def maintained(tally, server, data):
+    """Small files merged, a log summed up, replaced files gone: others read the same rows from what is left."""
+    import duckdb
+    from deltalake import DeltaTable
+
+    server.psql("CREATE TABLE notes (id integer, day date) PARTITION BY RANGE (day) WITH (cluster_by = 'id')")
+    for note in range(12):
+        server.psql(f"INSERT INTO notes VALUES ({note}, '2026-03-01'), ({note + 100}, '2026-03-02')")
+    folder = str(Path(data) / "public" / "notes")
+    tally.same("files before maintenance", len(DeltaTable(folder).file_uris()), 24)
+    server.psql("CALL audience.maintain(retain => '0 seconds', retain_log => '0 seconds')")
+    table = DeltaTable(folder)
+    tally.same("files after maintenance", len(table.file_uris()), 2)
+    ids = sorted(table.to_pyarrow_dataset().to_table(columns=["id"]).column("id").to_pylist())
+    want = sorted([*range(12), *range(100, 112)])
+    tally.same("deltalake: merged rows", ids, want)
+    found = duckdb.sql(f"SELECT id FROM read_parquet({table.file_uris()!r}) ORDER BY id").fetchall()
+    tally.same("duckdb: merged rows", [row[0] for row in found], want)
+    server.psql("DROP TABLE notes")
+
+
 def shown(value):
     if isinstance(value, (int, str)):
         return str(value)
@@ -216,6 +237,8 @@ def main():
             server.psql("COMMENT ON VIEW segments.never_redeemed IS 'mailed campaign 8, 13 or 18, never redeemed a coupon'")
             segment(tally, server, "created")
             tally.run("deltalake and duckdb", open_tables, tally, data)
+            tally.run("maintained tables", maintained, tally, server, data)
+            tally.run("deltalake and duckdb, after maintenance", open_tables, tally, data)
             tally.run("streaming", stream, tally, server)
             tally.run("graceful stop", server.stop)
         with Server(data) as server:

@@ -86,8 +86,8 @@ impl Log {
     /// Commits a transaction: when this returns, it is durable and can't be undone.
     ///
     /// [`Error::Conflict`] means that the position, or a table's version, belongs to someone else and that nothing of
-    /// this entry was committed. After any other error the outcome is unknown: append the same entry again (that is
-    /// safe, however often) before anything else is written.
+    /// this entry was committed. After [`Error::Uncertain`] the outcome is unknown: append the same entry again (that is
+    /// safe, however often) before anything else is written. Any other error came before anything was written.
     pub async fn append(&self, entry: &Entry) -> Result<()> {
         check_written(&entry_path(entry.id), entry.format)?;
         if entry.id == 0 {
@@ -103,7 +103,10 @@ impl Log {
             }
             return Err(Error::Conflict(format!("{path} exists already: another program has written to this table")));
         }
-        self.put_entry(entry).await
+        self.put_entry(entry).await.map_err(|e| match e {
+            Error::Conflict(_) => e,
+            other => Error::Uncertain(Box::new(other)),
+        })
     }
 
     /// Copies the table commits of a committed entry into the Delta logs. Safe to repeat.

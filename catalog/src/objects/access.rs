@@ -228,8 +228,8 @@ impl Objects {
                 return Err(Error::NotFound { kind: "column", name: name.clone() });
             }
             let items = access.acl.iter().flatten().chain(access.columns.values().flatten());
-            let roles = items.flat_map(|item| [item.grantee, item.grantor]).chain([access.owner]);
-            for role in roles.filter(|role| *role != PUBLIC) {
+            let roles = items.flat_map(|item| [item.grantee, item.grantor]).filter(|role| *role != PUBLIC);
+            for role in roles.chain([access.owner]) {
                 if self.role_by_id(role).is_none() {
                     return Err(no_role(role));
                 }

@@ -28,9 +28,13 @@ pub const FIRST_USER_ID: ObjectId = 16384;
 /// Ids of the schemas that a new warehouse has.
 pub(crate) const PUBLIC_ID: ObjectId = 2200;
 const SEGMENTS_ID: ObjectId = 2201;
+const SYSTEM_ID: ObjectId = 2202;
+
+/// The schema of the engine's own tables, which nobody else makes, drops or writes to.
+pub const SYSTEM_SCHEMA: &str = "audience";
 
 /// The whole catalog at one log position. Immutable, cheap to clone. The default is that of a new warehouse: empty
-/// schemas `public` and `segments`.
+/// schemas `public`, `segments` and `audience`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(try_from = "Snapshot", into = "Snapshot")]
 pub struct Objects {
@@ -59,6 +63,7 @@ impl Default for Objects {
         let schemas = [
             SchemaDef { id: PUBLIC_ID, name: "public".into(), comment: None },
             SchemaDef { id: SEGMENTS_ID, name: "segments".into(), comment: None },
+            system_schema(),
         ];
         Self {
             position: 0,
@@ -293,6 +298,11 @@ impl Objects {
         self.next_id = self.next_id.max(after);
         Ok(())
     }
+}
+
+fn system_schema() -> SchemaDef {
+    let comment = Some("what the engine keeps of what it did, and its procedures".into());
+    SchemaDef { id: SYSTEM_ID, name: SYSTEM_SCHEMA.into(), comment }
 }
 
 fn id_taken(id: ObjectId, name: &str) -> Error {

@@ -7,7 +7,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::check::{self, Dropped};
-use super::{AccessDef, FIRST_USER_ID, ObjectId, Objects, RoleDef, SchemaDef, TableDef, ViewDef, access, role};
+use super::{
+    AccessDef, FIRST_USER_ID, ObjectId, Objects, RoleDef, SchemaDef, TableDef, ViewDef, access, role, system_schema,
+};
 use crate::error::{Error, Result};
 
 #[derive(Serialize, Deserialize)]
@@ -67,10 +69,12 @@ impl TryFrom<Snapshot> for Objects {
                 return Err(Error::Invalid(format!("the folder \"{}\" isn't marked as used", table.path)));
             }
         }
+        // Checkpoints of earlier releases lack it.
+        let schemas = std::iter::once(Arc::new(system_schema())).chain(schemas);
         let mut objects = Self {
             position,
             next_id,
-            schemas: Arc::new(schemas.into_iter().map(|s| (s.id, s)).collect()),
+            schemas: Arc::new(schemas.map(|s| (s.id, s)).collect()),
             tables: Arc::new(tables.into_iter().map(|t| (t.id, t)).collect()),
             views: Arc::new(views.into_iter().map(|v| (v.id, v)).collect()),
             roles: Arc::new(roles.into_iter().map(|r| (r.id, r)).collect()),

@@ -55,10 +55,10 @@ fn sample() -> Objects {
 }
 
 #[test]
-fn a_new_warehouse_has_two_schemas() {
+fn a_new_warehouse_has_three_schemas() {
     let fresh = Objects::default();
     let names: Vec<&str> = fresh.schemas().map(|s| s.name.as_str()).collect();
-    assert_eq!(names, ["public", "segments"]);
+    assert_eq!(names, ["public", "segments", "audience"]);
     assert_eq!(fresh.next_id, FIRST_USER_ID);
     assert_eq!(fresh.relations("public").count(), 0);
 }

@@ -24,6 +24,11 @@ pub(super) fn call(value: Expr, pg: PgType, context: Context) -> Expr {
     ScalarUDF::from(Convert { pg, context, signature: Signature::any(1, Volatility::Immutable) }).call(vec![value])
 }
 
+/// Text as a column of type `pg` keeps it, as an INSERT would: checked and normalized where the type has rules.
+pub(crate) fn assigned_text(pg: &PgType, text: &str) -> crate::error::Result<String> {
+    converted(pg, Context::Assignment, text)
+}
+
 /// Why a value is converted: PostgreSQL is lenient about length where the user wrote a cast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Context {
@@ -74,53 +79,48 @@ impl ScalarUDFImpl for Convert {
     }
 }
 
-/// A text as a column of one of these types stores it.
-pub(crate) fn assigned_text(pg: &PgType, text: &str) -> crate::error::Result<String> {
-    let context = Context::Assignment;
-    Convert { pg: pg.clone(), context, signature: Signature::any(1, Volatility::Immutable) }.value(text)
-}
-
 impl Convert {
     fn value(&self, text: &str) -> crate::error::Result<String> {
-        let invalid = |what: &str| {
-            Error::new(
-                SqlState::INVALID_TEXT_REPRESENTATION,
-                format!("invalid input syntax for type {what}: \"{text}\""),
-            )
-        };
-        match (&self.pg, self.context) {
-            (PgType::Uuid, _) => {
-                // Hyphens and braces are free, as in PostgreSQL.
-                let digits: String = text.trim().trim_matches(['{', '}']).chars().filter(|c| *c != '-').collect();
-                let uuid = uuid::Uuid::try_parse(&digits).map_err(|_| invalid("uuid"))?;
-                Ok(uuid.to_string())
-            }
-            (PgType::Json, _) => {
-                serde_json::from_str::<serde::de::IgnoredAny>(text)
-                    .map_err(|e| invalid("json").with_detail(e.to_string()))?;
-                Ok(text.to_owned())
-            }
-            (PgType::Jsonb, _) => {
-                let value: serde_json::Value =
-                    serde_json::from_str(text).map_err(|e| invalid("json").with_detail(e.to_string()))?;
-                Ok(jsonb_text(&value))
-            }
-            (PgType::Varchar(Some(n)) | PgType::Char(n), context) => {
-                let n = *n as usize;
-                let length = text.chars().count();
-                let fits = length <= n || text.chars().skip(n).all(|c| c == ' ');
-                if !fits && context == Context::Assignment {
-                    let message = format!("value too long for type {}", self.pg);
-                    return Err(Error::new(SqlState::STRING_DATA_RIGHT_TRUNCATION, message));
-                }
-                let mut cut: String = text.chars().take(n).collect();
-                if matches!(self.pg, PgType::Char(_)) && length < n {
-                    cut.extend(std::iter::repeat_n(' ', n - length));
-                }
-                Ok(cut)
-            }
-            _ => Ok(text.to_owned()),
+        converted(&self.pg, self.context, text)
+    }
+}
+
+fn converted(pg: &PgType, context: Context, text: &str) -> crate::error::Result<String> {
+    let invalid = |what: &str| {
+        Error::new(SqlState::INVALID_TEXT_REPRESENTATION, format!("invalid input syntax for type {what}: \"{text}\""))
+    };
+    match (pg, context) {
+        (PgType::Uuid, _) => {
+            // Hyphens and braces are free, as in PostgreSQL.
+            let digits: String = text.trim().trim_matches(['{', '}']).chars().filter(|c| *c != '-').collect();
+            let uuid = uuid::Uuid::try_parse(&digits).map_err(|_| invalid("uuid"))?;
+            Ok(uuid.to_string())
         }
+        (PgType::Json, _) => {
+            serde_json::from_str::<serde::de::IgnoredAny>(text)
+                .map_err(|e| invalid("json").with_detail(e.to_string()))?;
+            Ok(text.to_owned())
+        }
+        (PgType::Jsonb, _) => {
+            let value: serde_json::Value =
+                serde_json::from_str(text).map_err(|e| invalid("json").with_detail(e.to_string()))?;
+            Ok(jsonb_text(&value))
+        }
+        (PgType::Varchar(Some(n)) | PgType::Char(n), context) => {
+            let n = *n as usize;
+            let length = text.chars().count();
+            let fits = length <= n || text.chars().skip(n).all(|c| c == ' ');
+            if !fits && context == Context::Assignment {
+                let message = format!("value too long for type {pg}");
+                return Err(Error::new(SqlState::STRING_DATA_RIGHT_TRUNCATION, message));
+            }
+            let mut cut: String = text.chars().take(n).collect();
+            if matches!(pg, PgType::Char(_)) && length < n {
+                cut.extend(std::iter::repeat_n(' ', n - length));
+            }
+            Ok(cut)
+        }
+        _ => Ok(text.to_owned()),
     }
 }
 

@@ -8,15 +8,20 @@
 //! * [`arithmetic`]: integers that overflow and floats divided by zero are errors.
 //! * [`exists`]: EXISTS works in a select list.
 //! * [`zone`]: `timestamptz` cast to `timestamp` or `date` is the session's wall clock.
+//! * [`only_row`]: a correlated sub-query that yields a column and no aggregate is taken for one value, and is an error
+//!   where it yields two.
+//! * [`unknown`]: quoted literals take the type of what they stand beside (a rule of its own, run before).
 //! * [`not_in`]: a constant is not known to be absent from rows of which one is null.
 
 mod arithmetic;
 mod convert;
 mod exists;
 mod not_in;
-mod print;
+pub(super) mod only_row;
+pub(super) mod print;
 mod read;
 mod round;
+pub(super) mod unknown;
 pub(super) mod zone;
 
 use std::sync::Arc;

@@ -1,18 +1,50 @@
 //! A value cast to text: as PostgreSQL prints it.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use bytes::BytesMut;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringViewBuilder};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
-use datafusion::common::Result;
+use datafusion::common::{Result, config_err};
+use datafusion::config::{ConfigEntry, ConfigExtension, ExtensionOptions};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
 use crate::error::Error;
 use crate::values::encode::{Format, Formatting, RowEncoder};
+
+/// The session's settings for the text of values, on their way to where values are cast to text.
+#[derive(Debug, Clone)]
+pub(crate) struct TextForms(pub(crate) Formatting);
+
+impl ConfigExtension for TextForms {
+    const PREFIX: &'static str = "audience_text_forms";
+}
+
+impl ExtensionOptions for TextForms {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn cloned(&self) -> Box<dyn ExtensionOptions> {
+        Box::new(self.clone())
+    }
+
+    fn set(&mut self, key: &str, _: &str) -> Result<()> {
+        config_err!("{key} is a setting of the session")
+    }
+
+    fn entries(&self) -> Vec<ConfigEntry> {
+        Vec::new()
+    }
+}
 
 /// Whether Arrow prints values of this type otherwise.
 pub(super) fn applies(from: &DataType) -> bool {
@@ -56,12 +88,7 @@ impl ScalarUDFImpl for Print {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let array = ColumnarValue::values_to_arrays(&args.args)?.remove(0);
-        // An instant is printed in the zone that its type names, which is the session's.
-        let zone = match array.data_type() {
-            DataType::Timestamp(_, Some(zone)) => zone.to_string(),
-            _ => "UTC".to_owned(),
-        };
-        let formatting = Formatting::from_settings(|name| (name == "TimeZone").then(|| zone.clone()))?;
+        let formatting = args.config_options.extensions.get::<TextForms>().map(|forms| forms.0).unwrap_or_default();
         let field = Field::new("value", array.data_type().clone(), true);
         let schema = Arc::new(Schema::new(vec![field]));
         let rows = array.len();

@@ -54,7 +54,7 @@ impl ScalarUDFImpl for Read {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let to = self.field.data_type();
         let zone = match to {
-            DataType::Timestamp(_, Some(zone)) => Zone::parse(zone).unwrap_or_else(Zone::utc),
+            DataType::Timestamp(_, Some(zone)) => Zone::of_arrow(zone).unwrap_or_else(Zone::utc),
             _ => Zone::utc(),
         };
         let oid = PgType::of(&self.field).oid;

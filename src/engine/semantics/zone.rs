@@ -26,7 +26,7 @@ pub(super) fn leaves(from: &DataType, to: &DataType) -> Option<Arc<str>> {
 
 /// What the clock in `zone` shows at the instant `value`.
 pub(super) fn local(value: Expr, zone: &str) -> Expr {
-    function().call(vec![Expr::Literal(ScalarValue::from(zone), None), value])
+    function().call(vec![Expr::Literal(ScalarValue::from(Zone::posix_name(zone)), None), value])
 }
 
 /// `timezone(zone, t)`: of an instant the wall clock in that zone, of a wall clock the instant.

@@ -1,7 +1,6 @@
 //! `current_schema()`: the schema in which names without a schema are looked up first.
 //!
-//! It is the first of `search_path`, without asking the catalog whether it exists: a function runs where the catalog
-//! is not at hand. `"$user"` is passed over, since there are no schemas of users.
+//! It is the first of `search_path` that exists, by the catalog that the statement sees.
 
 use std::sync::Arc;
 
@@ -18,12 +17,11 @@ pub(super) fn function(facts: &Arc<SessionFacts>) -> SessionFunction {
         DataType::Utf8,
         |facts, _| Ok(ColumnarValue::Scalar(ScalarValue::Utf8(path(facts).into_iter().next()))),
         "current_schema()",
-        "Returns the first schema of search_path, NULL if the path is empty.",
+        "Returns the first schema of search_path that exists, NULL if there is none.",
     )
 }
 
-/// The schemas of `search_path` by their names.
+/// The schemas of `search_path` that exist.
 pub(super) fn path(facts: &SessionFacts) -> Vec<String> {
-    let path = facts.settings.read().search_path();
-    path.into_iter().filter(|schema| schema != "$user").collect()
+    facts.path.read().clone()
 }

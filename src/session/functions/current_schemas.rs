@@ -19,7 +19,7 @@ pub(super) fn function(facts: &Arc<SessionFacts>) -> SessionFunction {
         DataType::new_list(DataType::Utf8, true),
         body,
         "current_schemas(include_implicit)",
-        "Returns the schemas of search_path, in order, as an array.",
+        "Returns the schemas of search_path that exist, in order, as an array.",
     )
     .taking(
         Signature::exact(vec![DataType::Boolean], Volatility::Stable),

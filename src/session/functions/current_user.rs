@@ -12,7 +12,10 @@ pub(super) fn function(facts: &Arc<SessionFacts>) -> SessionFunction {
         facts,
         "current_user",
         DataType::Utf8,
-        |facts, _| text(&facts.user),
+        |facts, _| {
+            let settings = facts.settings.read();
+            text(settings.role().unwrap_or_else(|| settings.user()))
+        },
         "current_user",
         "Returns the name of the user whose rights statements are checked against.",
     )

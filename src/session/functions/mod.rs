@@ -11,20 +11,22 @@ mod current_schema;
 mod current_schemas;
 mod current_setting;
 mod current_user;
-mod format_type;
+mod pg_advisory_unlock_all;
 mod pg_backend_pid;
+mod pg_cancel_backend;
 mod pg_client_encoding;
 mod pg_encoding_to_char;
 mod pg_is_in_recovery;
 mod pg_postmaster_start_time;
 mod pg_size_pretty;
 mod pg_sleep;
+mod pg_terminate_backend;
 mod pg_typeof;
 mod quote_ident;
 mod quote_literal;
 mod session_function;
 mod session_user;
-mod to_regtype;
+mod set_config;
 mod version;
 
 use std::sync::Arc;
@@ -34,19 +36,28 @@ use datafusion::logical_expr::ScalarUDF;
 use parking_lot::RwLock;
 
 use self::session_function::SessionFunction;
+use super::Asker;
+use super::notices::Notices;
 use super::settings::Values;
+use crate::engine::activity::Activity;
 
 /// What the functions know of their session.
 #[derive(Debug)]
 pub(crate) struct SessionFacts {
-    /// Who logged in.
-    pub(crate) user: String,
     /// The database's name.
     pub(crate) database: String,
     /// The session's number.
     pub(crate) pid: i32,
     /// The session's settings, as they are when a function is called.
     pub(crate) settings: Arc<RwLock<Values>>,
+    /// The schemas of `search_path` that exist, as the running statement sees them.
+    pub(crate) path: Arc<RwLock<Vec<String>>>,
+    /// The live sessions.
+    pub(crate) activity: Arc<Activity>,
+    /// Who asks.
+    pub(crate) asker: Asker,
+    /// What the user is told besides results.
+    pub(crate) notices: Notices,
     /// When the server started.
     pub(crate) started: DateTime<Utc>,
 }
@@ -60,8 +71,9 @@ pub(crate) fn all(facts: SessionFacts) -> Vec<Arc<ScalarUDF>> {
         current_schemas::function(&facts),
         current_setting::function(&facts),
         current_user::function(&facts),
-        format_type::function(&facts),
+        pg_advisory_unlock_all::function(&facts),
         pg_backend_pid::function(&facts),
+        pg_cancel_backend::function(&facts),
         pg_client_encoding::function(&facts),
         pg_encoding_to_char::function(&facts),
         pg_is_in_recovery::function(&facts),
@@ -71,10 +83,13 @@ pub(crate) fn all(facts: SessionFacts) -> Vec<Arc<ScalarUDF>> {
         quote_ident::function(&facts),
         quote_literal::function(&facts),
         session_user::function(&facts),
-        to_regtype::function(&facts),
+        set_config::function(&facts),
         version::function(&facts),
     ];
-    let functions = functions.into_iter().map(ScalarUDF::from).chain([pg_sleep::function()]);
+    let functions = functions
+        .into_iter()
+        .map(ScalarUDF::from)
+        .chain([pg_sleep::function(), pg_terminate_backend::function(&facts)]);
     functions.map(Arc::new).collect()
 }
 
@@ -89,14 +104,21 @@ mod tests {
     use super::*;
     use crate::session::settings::{Scope, Settings};
 
-    fn context(settings: &Settings) -> SessionContext {
-        let facts = SessionFacts {
-            user: "ana".to_owned(),
+    fn facts(settings: &Settings) -> SessionFacts {
+        SessionFacts {
             database: "audience".to_owned(),
             pid: 7,
             settings: settings.shared(),
+            path: Arc::new(RwLock::new(vec!["segments".to_owned(), "public".to_owned()])),
+            activity: Arc::default(),
+            asker: Asker::of("ana", settings),
+            notices: Notices::default(),
             started: DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
-        };
+        }
+    }
+
+    fn context(settings: &Settings) -> SessionContext {
+        let facts = facts(settings);
         let mut context = SessionContext::new();
         for function in all(facts) {
             FunctionRegistry::register_udf(&mut context, function).unwrap();
@@ -113,14 +135,8 @@ mod tests {
 
     #[test]
     fn names_are_unique() {
-        let settings = Settings::new("ana");
-        let facts = SessionFacts {
-            user: String::new(),
-            database: String::new(),
-            pid: 1,
-            settings: settings.shared(),
-            started: Utc::now(),
-        };
+        let settings = Settings::new("ana", false);
+        let facts = facts(&settings);
         let mut seen = HashSet::new();
         for function in all(facts) {
             assert!(seen.insert(function.name().to_owned()), "{}", function.name());
@@ -132,9 +148,7 @@ mod tests {
 
     #[tokio::test]
     async fn functions_tell_the_facts() {
-        let mut settings = Settings::new("ana");
-        settings.set("search_path", Some("segments, public"), Scope::Session).unwrap();
-        let context = context(&settings);
+        let context = context(&Settings::new("ana", false));
         for (expression, expected) in [
             ("current_user", "ana"),
             ("session_user", "ana"),
@@ -166,7 +180,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_changed_setting_is_seen_by_the_next_call() {
-        let mut settings = Settings::new("ana");
+        let mut settings = Settings::new("ana", false);
         let context = context(&settings);
         settings.set("application_name", Some("psql"), Scope::Session).unwrap();
         let expression = "current_setting('application_name')";
@@ -175,7 +189,7 @@ mod tests {
 
     #[tokio::test]
     async fn sleep_takes_its_time_and_can_be_cut_short() {
-        let context = context(&Settings::new("ana"));
+        let context = context(&Settings::new("ana", false));
         let started = std::time::Instant::now();
         let slept = context.sql("SELECT pg_sleep(0.05)").await.unwrap().collect().await.unwrap();
         assert_eq!((slept[0].num_rows(), started.elapsed().as_millis() >= 50), (1, true));

@@ -1,4 +1,4 @@
-//! `session_user`: the user who logged in.
+//! `session_user`: the user that the session speaks for: who logged in, or whom SET SESSION AUTHORIZATION names.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ pub(super) fn function(facts: &Arc<SessionFacts>) -> SessionFunction {
         facts,
         "session_user",
         DataType::Utf8,
-        |facts, _| text(&facts.user),
+        |facts, _| text(facts.settings.read().user()),
         "session_user",
-        "Returns the name of the user who logged in.",
+        "Returns the name of the user that the session speaks for: who logged in, or whom SET SESSION AUTHORIZATION names.",
     )
 }

@@ -11,6 +11,8 @@ pub struct Definition {
     pub(super) key: Key,
     /// The name as PostgreSQL prints it. Names are compared without regard to letter case.
     pub name: &'static str,
+    /// The heading that `pg_settings` lists it under.
+    pub category: &'static str,
     /// What it does, in one sentence.
     pub description: &'static str,
     /// Type and bounds.
@@ -25,6 +27,30 @@ pub struct Definition {
     pub(super) starts_from: Option<Key>,
     /// The one value that does what it says today, and why others are refused.
     pub(super) only: Option<(&'static str, &'static str)>,
+}
+
+/// Where a value comes from, as `pg_settings` tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// Nobody said anything.
+    Default,
+    /// The server said it of this session.
+    Override,
+    /// The client, when it connected.
+    Client,
+    /// SET.
+    Session,
+}
+
+impl Source {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Override => "override",
+            Self::Client => "client",
+            Self::Session => "session",
+        }
+    }
 }
 
 /// The type of a setting.
@@ -123,6 +149,19 @@ impl Definition {
             (Value::Int(value), Kind::Int { unit, .. }) => unit.display(*value),
             (Value::Int(value), _) => value.to_string(),
             (Value::Text(text), _) => text.clone(),
+        }
+    }
+
+    /// What is to be said of its values besides: those that are refused, and why.
+    pub(crate) fn limits(&self) -> Option<String> {
+        self.only.map(|(only, why)| format!("only \"{only}\" is taken: {why}"))
+    }
+
+    /// A value as `pg_settings` has it: a number bare, its unit apart.
+    pub(super) fn bare(&self, value: &Value) -> String {
+        match value {
+            Value::Int(number) => number.to_string(),
+            _ => self.display(value),
         }
     }
 

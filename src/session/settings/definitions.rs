@@ -23,12 +23,14 @@ pub(super) enum Key {
     ClientEncoding,
     ClientMinMessages,
     DateStyle,
+    DefaultTableAccessMethod,
     DefaultTransactionDeferrable,
     DefaultTransactionIsolation,
     DefaultTransactionReadOnly,
     EscapeStringWarning,
     ExtraFloatDigits,
     IdleInTransactionSessionTimeout,
+    IdleSessionTimeout,
     InHotStandby,
     IntegerDatetimes,
     IntervalStyle,
@@ -59,14 +61,36 @@ pub(super) const MESSAGE_LEVELS: &[&str] =
 /// Milliseconds, none to the most that PostgreSQL takes (about 24 days).
 const TIMEOUT: Kind = Kind::Int { min: 0, max: 2_147_483_647, unit: Unit::Milliseconds };
 
+/// The headings of `pg_settings`, as PostgreSQL words them.
+const AUDIENCE: &str = "Customized Options";
+const COMPATIBILITY: &str = "Version and Platform Compatibility / Previous PostgreSQL Versions";
+const FORMATS: &str = "Client Connection Defaults / Locale and Formatting";
+const LOG: &str = "Write-Ahead Log / Settings";
+const LOGGING: &str = "Reporting and Logging / What to Log";
+const PRESET: &str = "Preset Options";
+const STATEMENTS: &str = "Client Connection Defaults / Statement Behavior";
+const UNGROUPED: &str = "Ungrouped";
+
 const fn setting(
     key: Key,
+    category: &'static str,
     name: &'static str,
     kind: Kind,
     boot: &'static str,
     description: &'static str,
 ) -> Definition {
-    Definition { key, name, description, kind, boot, reported: false, changeable: true, starts_from: None, only: None }
+    Definition {
+        key,
+        name,
+        category,
+        description,
+        kind,
+        boot,
+        reported: false,
+        changeable: true,
+        starts_from: None,
+        only: None,
+    }
 }
 
 impl Definition {
@@ -99,6 +123,7 @@ impl Definition {
 pub(super) static DEFINITIONS: &[Definition] = &[
     setting(
         Key::ApplicationName,
+        LOGGING,
         "application_name",
         Kind::Text(checks::application_name),
         "",
@@ -108,6 +133,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     .reported(),
     setting(
         Key::ArrayNulls,
+        COMPATIBILITY,
         "array_nulls",
         Kind::Bool,
         "on",
@@ -116,6 +142,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     .only("on", "NULL in the text of an array is always a null element"),
     setting(
         Key::BatchSize,
+        AUDIENCE,
         "audience.batch_size",
         Kind::Int { min: 1, max: 1_048_576, unit: Unit::None },
         "8192",
@@ -123,6 +150,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     ),
     setting(
         Key::PushdownFilters,
+        AUDIENCE,
         "audience.pushdown_filters",
         Kind::Bool,
         "off",
@@ -131,6 +159,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     ),
     setting(
         Key::TargetPartitions,
+        AUDIENCE,
         "audience.target_partitions",
         Kind::Int { min: 0, max: 4096, unit: Unit::None },
         "0",
@@ -138,6 +167,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     ),
     setting(
         Key::ByteaOutput,
+        STATEMENTS,
         "bytea_output",
         Kind::Enum(&["escape", "hex"]),
         "hex",
@@ -145,6 +175,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     ),
     setting(
         Key::ClientEncoding,
+        FORMATS,
         "client_encoding",
         Kind::Text(checks::client_encoding),
         "UTF8",
@@ -153,6 +184,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     .reported(),
     setting(
         Key::ClientMinMessages,
+        STATEMENTS,
         "client_min_messages",
         Kind::Enum(MESSAGE_LEVELS),
         "notice",
@@ -160,15 +192,26 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     ),
     setting(
         Key::DateStyle,
+        FORMATS,
         "DateStyle",
         Kind::Text(date_style::check),
         "ISO, MDY",
-        "form in which dates and times are sent (ISO, SQL, Postgres, German) and the order of day, month and year in \
-         ambiguous input (MDY, DMY, YMD)",
+        "form in which dates and times are sent (ISO, SQL, Postgres, German) and the order of day and month in it (MDY, \
+         DMY, YMD); they are read with the year first only, so that no order is guessed",
     )
     .reported(),
     setting(
+        Key::DefaultTableAccessMethod,
+        STATEMENTS,
+        "default_table_access_method",
+        Kind::Text(checks::any),
+        "heap",
+        "how PostgreSQL would keep a new table; here all are kept in one way",
+    )
+    .only("heap", "tables are Delta Lake files, which the catalogs list as heap"),
+    setting(
         Key::DefaultTransactionDeferrable,
+        STATEMENTS,
         "default_transaction_deferrable",
         Kind::Bool,
         "off",
@@ -176,6 +219,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     ),
     setting(
         Key::DefaultTransactionIsolation,
+        STATEMENTS,
         "default_transaction_isolation",
         Kind::Text(checks::isolation),
         "repeatable read",
@@ -184,6 +228,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     ),
     setting(
         Key::DefaultTransactionReadOnly,
+        STATEMENTS,
         "default_transaction_read_only",
         Kind::Bool,
         "off",
@@ -192,6 +237,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     .reported(),
     setting(
         Key::EscapeStringWarning,
+        COMPATIBILITY,
         "escape_string_warning",
         Kind::Bool,
         "on",
@@ -199,6 +245,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     ),
     setting(
         Key::ExtraFloatDigits,
+        FORMATS,
         "extra_float_digits",
         Kind::Int { min: -15, max: 3, unit: Unit::None },
         "1",
@@ -207,31 +254,50 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     ),
     setting(
         Key::IdleInTransactionSessionTimeout,
+        STATEMENTS,
         "idle_in_transaction_session_timeout",
         TIMEOUT,
         "0",
-        "ends sessions that wait this long for the next statement of a transaction; 0 never does",
-    )
-    .only("0", "sessions are not ended for waiting in a transaction"),
-    setting(Key::InHotStandby, "in_hot_standby", Kind::Bool, "off", "this server only reads").reported().internal(),
-    setting(Key::IntegerDatetimes, "integer_datetimes", Kind::Bool, "on", "timestamps are 64-bit integers")
+        "ends connections that wait this long for the next statement of a transaction; 0 never does",
+    ),
+    setting(
+        Key::IdleSessionTimeout,
+        STATEMENTS,
+        "idle_session_timeout",
+        TIMEOUT,
+        "0",
+        "ends connections that wait this long for a statement outside of a transaction; 0 never does",
+    ),
+    setting(Key::InHotStandby, PRESET, "in_hot_standby", Kind::Bool, "off", "this server only reads")
+        .reported()
+        .internal(),
+    setting(Key::IntegerDatetimes, PRESET, "integer_datetimes", Kind::Bool, "on", "timestamps are 64-bit integers")
         .reported()
         .internal(),
     setting(
         Key::IntervalStyle,
+        FORMATS,
         "IntervalStyle",
         Kind::Enum(&["postgres", "postgres_verbose", "sql_standard", "iso_8601"]),
         "postgres",
         "form in which intervals are sent",
     )
     .reported(),
-    setting(Key::IsSuperuser, "is_superuser", Kind::Bool, "off", "the current user is a superuser")
+    setting(Key::IsSuperuser, UNGROUPED, "is_superuser", Kind::Bool, "off", "the current user is a superuser")
         .reported()
         .internal(),
-    setting(Key::LockTimeout, "lock_timeout", TIMEOUT, "0", "longest wait for a lock; 0 waits as long as it takes")
-        .only("0", "statements do not wait for locks: the second of two conflicting transactions fails with 40001"),
+    setting(
+        Key::LockTimeout,
+        STATEMENTS,
+        "lock_timeout",
+        TIMEOUT,
+        "0",
+        "longest wait for a lock, which is what statements take that put rows into one keyed table; 0 waits as long as \
+         it takes",
+    ),
     setting(
         Key::MaxIdentifierLength,
+        PRESET,
         "max_identifier_length",
         Kind::Int { min: 63, max: 63, unit: Unit::None },
         "63",
@@ -240,13 +306,16 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     .internal(),
     setting(
         Key::Role,
+        UNGROUPED,
         "role",
-        Kind::Enum(&["none"]),
+        Kind::Text(checks::any),
         "none",
-        "role whose rights count instead of the session user's; there are no others yet",
-    ),
+        "role whose rights count instead of the session user's: SET ROLE",
+    )
+    .internal(),
     setting(
         Key::RowSecurity,
+        STATEMENTS,
         "row_security",
         Kind::Bool,
         "on",
@@ -255,16 +324,25 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     ),
     setting(
         Key::SearchPath,
+        STATEMENTS,
         "search_path",
         Kind::Text(identifiers::check_list),
         "\"$user\", public",
         "schemas in which names without a schema are looked up, first to last",
     ),
-    setting(Key::ServerEncoding, "server_encoding", Kind::Enum(&["UTF8"]), "UTF8", "character set of the server")
-        .reported()
-        .internal(),
+    setting(
+        Key::ServerEncoding,
+        PRESET,
+        "server_encoding",
+        Kind::Enum(&["UTF8"]),
+        "UTF8",
+        "character set of the server",
+    )
+    .reported()
+    .internal(),
     setting(
         Key::ServerVersion,
+        PRESET,
         "server_version",
         Kind::Text(checks::any),
         "15.8",
@@ -274,17 +352,26 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     .internal(),
     setting(
         Key::ServerVersionNum,
+        PRESET,
         "server_version_num",
         Kind::Int { min: 0, max: 999_999, unit: Unit::None },
         "150008",
         "server_version as a number",
     )
     .internal(),
-    setting(Key::SessionAuthorization, "session_authorization", Kind::Text(checks::any), "", "user of this session")
-        .reported()
-        .internal(),
+    setting(
+        Key::SessionAuthorization,
+        UNGROUPED,
+        "session_authorization",
+        Kind::Text(checks::any),
+        "",
+        "user of this session",
+    )
+    .reported()
+    .internal(),
     setting(
         Key::StandardConformingStrings,
+        COMPATIBILITY,
         "standard_conforming_strings",
         Kind::Bool,
         "on",
@@ -294,6 +381,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     .only("on", "use E'...' for literals with backslash escapes"),
     setting(
         Key::StatementTimeout,
+        STATEMENTS,
         "statement_timeout",
         TIMEOUT,
         "0",
@@ -301,6 +389,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     ),
     setting(
         Key::SynchronousCommit,
+        LOG,
         "synchronous_commit",
         Kind::Enum(&["on", "off", "local", "remote_write", "remote_apply"]),
         "on",
@@ -309,6 +398,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     .only("on", "a statement that returned success is always durable"),
     setting(
         Key::TimeZone,
+        FORMATS,
         "TimeZone",
         Kind::Text(time_zone::check),
         "UTC",
@@ -318,6 +408,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     .reported(),
     setting(
         Key::TransactionDeferrable,
+        STATEMENTS,
         "transaction_deferrable",
         Kind::Bool,
         "off",
@@ -326,16 +417,31 @@ pub(super) static DEFINITIONS: &[Definition] = &[
     .starting_from(Key::DefaultTransactionDeferrable),
     setting(
         Key::TransactionIsolation,
+        STATEMENTS,
         "transaction_isolation",
         Kind::Text(checks::isolation),
         "repeatable read",
         "isolation level of this transaction",
     )
     .starting_from(Key::DefaultTransactionIsolation),
-    setting(Key::TransactionReadOnly, "transaction_read_only", Kind::Bool, "off", "this transaction only reads")
-        .starting_from(Key::DefaultTransactionReadOnly),
-    setting(Key::XmlOption, "xmloption", Kind::Enum(&["content", "document"]), "content", "how XML is parsed")
-        .only("content", "there is no xml type"),
+    setting(
+        Key::TransactionReadOnly,
+        STATEMENTS,
+        "transaction_read_only",
+        Kind::Bool,
+        "off",
+        "this transaction only reads",
+    )
+    .starting_from(Key::DefaultTransactionReadOnly),
+    setting(
+        Key::XmlOption,
+        STATEMENTS,
+        "xmloption",
+        Kind::Enum(&["content", "document"]),
+        "content",
+        "how XML is parsed",
+    )
+    .only("content", "there is no xml type"),
 ];
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! of which we only do one value, that value is accepted and every other is refused with the reason (0A000).
 
 mod checks;
+mod custom;
 mod date_style;
 mod definition;
 mod definitions;
@@ -27,7 +28,7 @@ use crate::error::Result;
 use self::definition::Value;
 use self::definitions::{DEFINITIONS, Key, MESSAGE_LEVELS};
 pub(crate) use self::identifiers::quote_identifier;
-pub(crate) use self::values::Values;
+pub(crate) use self::values::{Listed, Saved, Values};
 
 /// How long a value lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,15 +47,37 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Every setting at its default, for a session of `user`. Until there are other roles, `postgres` alone is a
-    /// superuser.
-    pub(crate) fn new(user: &str) -> Self {
+    /// Every setting at its default, for a session of `user`.
+    pub(crate) fn new(user: &str, superuser: bool) -> Self {
         let mut values = Values::new();
         values.set_internal(Key::SessionAuthorization, Value::Text(user.to_owned()));
-        values.set_internal(Key::IsSuperuser, Value::Bool(user == "postgres"));
+        values.set_internal(Key::IsSuperuser, Value::Bool(superuser));
         // The client hears these when it connects, not as changes.
         values.take_changed_reported();
         Self { values: Arc::new(RwLock::new(values)) }
+    }
+
+    /// The user that the session speaks for.
+    pub(crate) fn user(&self) -> String {
+        self.values.read().text(Key::SessionAuthorization).to_owned()
+    }
+
+    /// The role that the session has taken.
+    pub(crate) fn role(&self) -> Option<String> {
+        self.values.read().role().map(str::to_owned)
+    }
+
+    /// What `SET ROLE` sets, once it is known to be allowed; no other way leads there.
+    pub(crate) fn take_role(&mut self, role: Option<&str>, superuser: bool, scope: Scope) {
+        let mut values = self.values.write();
+        values.put(Key::Role, Value::Text(role.unwrap_or("none").to_owned()), scope);
+        values.put(Key::IsSuperuser, Value::Bool(superuser), scope);
+    }
+
+    /// What `SET SESSION AUTHORIZATION` sets, once it is known to be allowed.
+    pub(crate) fn speak_for(&mut self, user: &str, superuser: bool, scope: Scope) {
+        self.values.write().put(Key::SessionAuthorization, Value::Text(user.to_owned()), scope);
+        self.take_role(None, superuser, scope);
     }
 
     /// A second handle on the same values.
@@ -78,8 +101,13 @@ impl Settings {
     }
 
     /// The name as SHOW heads its column with it; 42704 for a name that is no setting.
-    pub(crate) fn display_name(&self, name: &str) -> Result<&'static str> {
-        values::find(name).map(|definition| definition.name)
+    pub(crate) fn display_name(&self, name: &str) -> Result<String> {
+        self.values.read().display_name(name)
+    }
+
+    /// Sets what RESET comes back to, and the value with it: what the client says when it connects.
+    pub(crate) fn set_default(&mut self, name: &str, value: &str) -> Result<()> {
+        self.values.write().set_default(name, value)
     }
 
     /// Name, value and description of every setting, by name: SHOW ALL.
@@ -87,11 +115,6 @@ impl Settings {
         let values = self.values.read();
         let shown: Vec<_> = DEFINITIONS.iter().map(|d| (d.name, values.show(d), d.description)).collect();
         shown.into_iter()
-    }
-
-    /// Back to the default.
-    pub(crate) fn reset(&mut self, name: &str) -> Result<()> {
-        self.set(name, None, Scope::Session)
     }
 
     /// Everything back to the default, except what belongs to the open transaction.
@@ -114,6 +137,16 @@ impl Settings {
         self.values.write().rollback();
     }
 
+    /// The values as they are, for a savepoint.
+    pub(crate) fn saved(&self) -> Saved {
+        self.values.read().saved()
+    }
+
+    /// Back to a savepoint of the open block.
+    pub(crate) fn return_to(&mut self, saved: &Saved) {
+        self.values.write().return_to(saved);
+    }
+
     /// The settings that clients are told of when they connect, with their values.
     pub(crate) fn reported(&self) -> Vec<(String, String)> {
         let values = self.values.read();
@@ -128,7 +161,26 @@ impl Settings {
 
     /// The longest time a statement may run; `None` is no limit.
     pub(crate) fn statement_timeout(&self) -> Option<Duration> {
-        let limit = u64::try_from(self.values.read().number(Key::StatementTimeout)).ok();
+        self.timeout(Key::StatementTimeout)
+    }
+
+    /// The longest wait for a lock; `None` is no limit.
+    pub(crate) fn lock_timeout(&self) -> Option<Duration> {
+        self.timeout(Key::LockTimeout)
+    }
+
+    /// How long a client may leave a transaction waiting; `None` is no limit.
+    pub(crate) fn idle_in_transaction_timeout(&self) -> Option<Duration> {
+        self.timeout(Key::IdleInTransactionSessionTimeout)
+    }
+
+    /// How long a client may send nothing outside of a transaction; `None` is no limit.
+    pub(crate) fn idle_timeout(&self) -> Option<Duration> {
+        self.timeout(Key::IdleSessionTimeout)
+    }
+
+    fn timeout(&self, key: Key) -> Option<Duration> {
+        let limit = u64::try_from(self.values.read().number(key)).ok();
         limit.filter(|limit| *limit > 0).map(Duration::from_millis)
     }
 
@@ -205,7 +257,7 @@ mod tests {
 
     #[test]
     fn typed_getters_have_their_defaults() {
-        let settings = Settings::new("ana");
+        let settings = Settings::new("ana", false);
         assert_eq!((settings.statement_timeout(), settings.target_partitions()), (None, None));
         assert_eq!(settings.batch_size().map(|rows| rows.get()), Some(8192));
         assert_eq!(settings.display_name("datestyle").unwrap(), "DateStyle");

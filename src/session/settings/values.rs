@@ -1,9 +1,12 @@
 //! The values of one session's settings, and what transactions do to them.
 
+use std::collections::BTreeMap;
+
 use crate::error::{Error, Result, SqlState, nearest};
 
 use super::Scope;
-use super::definition::{Basis, Definition, Value};
+use super::custom::{self, Custom};
+use super::definition::{Basis, Definition, Kind, Source, Value};
 use super::definitions::{DEFINITIONS, Key};
 
 /// The settings of one session with their values.
@@ -11,68 +14,129 @@ use super::definitions::{DEFINITIONS, Key};
 pub(crate) struct Values {
     /// In the order of [`DEFINITIONS`].
     slots: Vec<Slot>,
+    /// What clients keep under names of their own, by name.
+    custom: BTreeMap<String, Custom>,
     in_block: bool,
 }
+
+/// A value and who said it.
+type Sourced = (Value, Source);
 
 /// One setting's values; the first that is there counts: `local`, `session`.
 #[derive(Debug)]
 struct Slot {
     /// What RESET gives.
-    reset: Value,
+    reset: Sourced,
     /// The session's value.
-    session: Value,
+    session: Sourced,
     /// The session's value before the open transaction changed it.
-    before: Option<Value>,
+    before: Option<Sourced>,
     /// The value until the open transaction ends.
     local: Option<Value>,
     /// The value that the client was last told of.
     told: String,
 }
 
+/// The values as they were when a savepoint was set.
+#[derive(Debug, Clone)]
+pub(crate) struct Saved {
+    slots: Vec<(Sourced, Option<Value>)>,
+    custom: BTreeMap<String, Custom>,
+}
+
+/// One setting as `pg_settings` lists it.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) definition: &'static Definition,
+    /// The value now, at the start, and what RESET gives: numbers without their unit.
+    pub(crate) setting: String,
+    pub(crate) boot: String,
+    pub(crate) reset: String,
+    pub(crate) source: &'static str,
+    pub(crate) vartype: &'static str,
+    pub(crate) unit: Option<&'static str>,
+    pub(crate) bounds: Option<(i64, i64)>,
+    pub(crate) words: Option<&'static [&'static str]>,
+}
+
 impl Values {
     /// Every setting at its default.
     pub(super) fn new() -> Self {
         let slots = DEFINITIONS.iter().map(|definition| {
-            // A test checks every default; a text that is none would be shown as it stands.
-            let basis = Basis { current: definition.boot, reset: definition.boot };
-            let value =
-                definition.check(definition.boot, &basis).unwrap_or_else(|_| Value::Text(definition.boot.to_owned()));
-            let told = definition.display(&value);
+            let value = (boot(definition), Source::Default);
+            let told = definition.display(&value.0);
             Slot { reset: value.clone(), session: value, before: None, local: None, told }
         });
-        Self { slots: slots.collect(), in_block: false }
+        Self { slots: slots.collect(), custom: BTreeMap::new(), in_block: false }
     }
 
     /// Sets a value for the session or for the rest of the transaction; `None` is DEFAULT.
-    pub(super) fn set(&mut self, name: &str, value: Option<&str>, scope: Scope) -> Result<()> {
-        let definition = find(name)?;
+    pub(crate) fn set(&mut self, name: &str, value: Option<&str>, scope: Scope) -> Result<()> {
+        let definition = match find(name) {
+            Ok(definition) => definition,
+            Err(_) if custom::is_name(name)? => {
+                return custom::set(&mut self.custom, name, value, scope, self.in_block);
+            }
+            Err(e) => return Err(e),
+        };
         // The default of what only the server sets is what it has set.
         if !definition.changeable && value.is_some() {
-            let message = format!("parameter \"{}\" cannot be changed", definition.name);
-            return Err(Error::new(SqlState::CANT_CHANGE_RUNTIME_PARAM, message));
+            return Err(unchangeable(definition));
         }
         let value = match (value, definition.starts_from) {
-            (Some(text), _) => definition.check(text, &self.basis(definition).as_basis())?,
-            (None, Some(start)) => self.value(start).clone(),
+            (Some(text), _) => (definition.check(text, &self.basis(definition).as_basis())?, Source::Session),
+            (None, Some(start)) => (self.value(start).clone(), Source::Session),
             (None, None) => self.slot(definition.key).reset.clone(),
         };
         self.store(definition, value, scope);
         Ok(())
     }
 
+    /// Sets what the session starts with and comes back to: what the client said when it connected.
+    pub(super) fn set_default(&mut self, name: &str, value: &str) -> Result<()> {
+        let definition = match find(name) {
+            Ok(definition) => definition,
+            Err(_) if custom::is_name(name)? => return custom::set_default(&mut self.custom, name, value),
+            Err(e) => return Err(e),
+        };
+        if !definition.changeable || definition.starts_from.is_some() {
+            return Err(unchangeable(definition));
+        }
+        let value = (definition.check(value, &self.basis(definition).as_basis())?, Source::Client);
+        let slot = self.slot_mut(definition.key);
+        slot.reset = value.clone();
+        slot.session = value;
+        Ok(())
+    }
+
     /// Sets what SQL cannot.
     pub(super) fn set_internal(&mut self, key: Key, value: Value) {
         let slot = self.slot_mut(key);
-        slot.reset = value.clone();
-        slot.session = value;
+        slot.reset = (value, Source::Override);
+        slot.session = slot.reset.clone();
     }
 
-    fn store(&mut self, definition: &Definition, value: Value, scope: Scope) {
+    /// Sets what SQL cannot, for as long as SQL could.
+    pub(super) fn put(&mut self, key: Key, value: Value, scope: Scope) {
+        self.store(&DEFINITIONS[key as usize], (value, Source::Session), scope);
+    }
+
+    /// The role that was taken; `None` if none was.
+    pub(crate) fn role(&self) -> Option<&str> {
+        Some(self.text(Key::Role)).filter(|role| *role != "none")
+    }
+
+    /// The user that the session speaks for.
+    pub(crate) fn user(&self) -> &str {
+        self.text(Key::SessionAuthorization)
+    }
+
+    fn store(&mut self, definition: &Definition, value: Sourced, scope: Scope) {
         let in_block = self.in_block;
         let slot = self.slot_mut(definition.key);
         if scope == Scope::Local || definition.starts_from.is_some() {
             // Outside of a transaction it would end at once.
-            slot.local = in_block.then_some(value);
+            slot.local = in_block.then_some(value.0);
         } else {
             if in_block && slot.before.is_none() {
                 slot.before = Some(slot.session.clone());
@@ -84,11 +148,43 @@ impl Values {
 
     /// The value as SHOW prints it.
     pub(crate) fn get(&self, name: &str) -> Result<String> {
-        find(name).map(|definition| self.show(definition))
+        let defined = find(name).map(|definition| self.show(definition));
+        defined.or_else(|e| self.custom.get(&name.to_lowercase()).map(|c| c.value().to_owned()).ok_or(e))
+    }
+
+    /// The name as SHOW heads its column with it.
+    pub(super) fn display_name(&self, name: &str) -> Result<String> {
+        let defined = find(name).map(|definition| definition.name.to_owned());
+        defined.or_else(|e| self.custom.get_key_value(&name.to_lowercase()).map(|(name, _)| name.clone()).ok_or(e))
     }
 
     pub(super) fn show(&self, definition: &Definition) -> String {
         definition.display(self.value(definition.key))
+    }
+
+    /// Every setting as `pg_settings` lists it.
+    pub(crate) fn list(&self) -> Vec<Listed> {
+        let listed = DEFINITIONS.iter().map(|definition| {
+            let slot = self.slot(definition.key);
+            let (vartype, unit, bounds, words) = match definition.kind {
+                Kind::Bool => ("bool", None, None, None),
+                Kind::Int { min, max, unit } => ("integer", unit.base(), Some((min, max)), None),
+                Kind::Enum(words) => ("enum", None, None, Some(words)),
+                Kind::Text(_) => ("string", None, None, None),
+            };
+            Listed {
+                definition,
+                setting: definition.bare(self.value(definition.key)),
+                boot: definition.bare(&boot(definition)),
+                reset: definition.bare(&slot.reset.0),
+                source: if slot.local.is_some() { Source::Session } else { slot.session.1 }.name(),
+                vartype,
+                unit,
+                bounds,
+                words,
+            }
+        });
+        listed.collect()
     }
 
     /// Every setting that SQL can change to its default.
@@ -96,6 +192,9 @@ impl Values {
         for definition in DEFINITIONS.iter().filter(|d| d.changeable && d.starts_from.is_none()) {
             let value = self.slot(definition.key).reset.clone();
             self.store(definition, value, Scope::Session);
+        }
+        for custom in self.custom.values_mut() {
+            custom.set(None, Scope::Session, self.in_block);
         }
     }
 
@@ -117,6 +216,7 @@ impl Values {
             slot.before = None;
             slot.local = None;
         }
+        self.custom.values_mut().for_each(Custom::commit);
     }
 
     /// The block ends badly: its values go.
@@ -126,6 +226,27 @@ impl Values {
             slot.local = None;
             if let Some(before) = slot.before.take() {
                 slot.session = before;
+            }
+        }
+        self.custom.values_mut().for_each(Custom::rollback);
+    }
+
+    /// The values as they are, for a savepoint.
+    pub(super) fn saved(&self) -> Saved {
+        let slots = self.slots.iter().map(|slot| (slot.session.clone(), slot.local.clone())).collect();
+        Saved { slots, custom: self.custom.clone() }
+    }
+
+    /// Back to a savepoint of the same block.
+    pub(super) fn return_to(&mut self, saved: &Saved) {
+        for (slot, (session, local)) in self.slots.iter_mut().zip(&saved.slots) {
+            slot.session = session.clone();
+            slot.local = local.clone();
+        }
+        for (name, custom) in &mut self.custom {
+            match saved.custom.get(name) {
+                Some(saved) => custom.return_to(saved),
+                None => custom.rollback(),
             }
         }
     }
@@ -150,8 +271,8 @@ impl Values {
         match (&slot.local, DEFINITIONS[key as usize].starts_from) {
             (Some(local), _) => local,
             // Outside of a block every statement is a transaction.
-            (None, Some(start)) => &self.slot(start).session,
-            (None, None) => &slot.session,
+            (None, Some(start)) => &self.slot(start).session.0,
+            (None, None) => &slot.session.0,
         }
     }
 
@@ -179,7 +300,7 @@ impl Values {
     }
 
     fn basis(&self, definition: &Definition) -> OwnedBasis {
-        let reset = definition.display(&self.slot(definition.key).reset);
+        let reset = definition.display(&self.slot(definition.key).reset.0);
         OwnedBasis { current: self.show(definition), reset }
     }
 
@@ -191,6 +312,18 @@ impl Values {
     fn slot_mut(&mut self, key: Key) -> &mut Slot {
         &mut self.slots[key as usize]
     }
+}
+
+/// A setting's value when nobody says anything. A test checks that every default is one; a text that is none would be
+/// shown as it stands.
+fn boot(definition: &Definition) -> Value {
+    let basis = Basis { current: definition.boot, reset: definition.boot };
+    definition.check(definition.boot, &basis).unwrap_or_else(|_| Value::Text(definition.boot.to_owned()))
+}
+
+fn unchangeable(definition: &Definition) -> Error {
+    let message = format!("parameter \"{}\" cannot be changed", definition.name);
+    Error::new(SqlState::CANT_CHANGE_RUNTIME_PARAM, message)
 }
 
 struct OwnedBasis {
@@ -253,12 +386,11 @@ mod tests {
         assert_eq!(code(set(&mut values, "statement_timeout", "5 parsecs")), "22023");
         assert_eq!(code(set(&mut values, "bytea_output", "base64")), "22023");
         assert_eq!(code(set(&mut values, "row_security", "perhaps")), "22023");
-        assert_eq!(code(set(&mut values, "lock_timeout", "5s")), "0A000");
+        assert_eq!(code(set(&mut values, "array_nulls", "off")), "0A000");
         assert_eq!(code(set(&mut values, "client_encoding", "LATIN1")), "0A000");
         assert_eq!(code(set(&mut values, "standard_conforming_strings", "off")), "0A000");
         assert_eq!(code(set(&mut values, "server_version", "16.0")), "55P02");
         values.set("session_authorization", None, Scope::Session).unwrap();
-        set(&mut values, "lock_timeout", "0").unwrap();
         set(&mut values, "statement_timeout", "90000").unwrap();
         assert_eq!(values.get("statement_timeout").unwrap(), "90s");
         set(&mut values, "DateStyle", "German").unwrap();
@@ -287,6 +419,40 @@ mod tests {
         assert_eq!(shown(&values), "escape");
         values.set("bytea_output", None, Scope::Session).unwrap();
         assert_eq!(shown(&values), "hex");
+    }
+
+    #[test]
+    fn a_savepoint_brings_back_what_was_set_then() {
+        let mut values = Values::new();
+        let shown = |values: &Values| (values.get("bytea_output").unwrap(), values.get("shop.id").unwrap());
+        set(&mut values, "shop.id", "0").unwrap();
+        values.begin();
+        set(&mut values, "bytea_output", "escape").unwrap();
+        values.set("shop.id", Some("1"), Scope::Local).unwrap();
+        let saved = values.saved();
+        values.set("bytea_output", Some("hex"), Scope::Local).unwrap();
+        set(&mut values, "shop.id", "2").unwrap();
+        values.return_to(&saved);
+        assert_eq!(shown(&values), ("escape".to_owned(), "1".to_owned()));
+        values.commit();
+        assert_eq!(shown(&values), ("escape".to_owned(), "0".to_owned()));
+    }
+
+    #[test]
+    fn what_the_client_started_with_comes_back() {
+        let mut values = Values::new();
+        values.set_default("DateStyle", "German").unwrap();
+        values.set_default("shop.id", "7").unwrap();
+        let source =
+            |values: &Values| values.list().into_iter().find(|s| s.definition.name == "DateStyle").unwrap().source;
+        assert_eq!((values.get("datestyle").unwrap().as_str(), source(&values)), ("German, DMY", "client"));
+        set(&mut values, "DateStyle", "ISO").unwrap();
+        set(&mut values, "SHOP.id", "8").unwrap();
+        assert_eq!((values.get("datestyle").unwrap().as_str(), source(&values)), ("ISO, DMY", "session"));
+        values.reset_all();
+        assert_eq!((values.get("datestyle").unwrap().as_str(), source(&values)), ("German, DMY", "client"));
+        assert_eq!(values.get("shop.id").unwrap(), "7");
+        assert_eq!(code(values.set_default("transaction_read_only", "on")), "55P02");
     }
 
     #[test]

@@ -222,6 +222,11 @@ impl<'a> Cursor<'a> {
         self.peek().span.start
     }
 
+    /// A place in the message, in characters from 1.
+    pub(super) fn position(&self, at: Location) -> usize {
+        self.place.position(at)
+    }
+
     /// An error that points at a place; at none if that was behind the last token.
     pub(super) fn error_at(&self, at: Location, sqlstate: SqlState, message: impl Into<String>) -> Error {
         self.locate(Error::new(sqlstate, message), at)

@@ -4,13 +4,16 @@ use datafusion::sql::sqlparser::ast::Ident;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::cursor::Cursor;
-use super::{create_table, query, refused};
+use super::{create_table, query, refused, role};
 use crate::error::{Result, SqlState};
+use crate::statement::access_ast::RoleSpec;
 use crate::statement::ast::{CommentTarget, CreateView, Kind, ObjectKind, QualifiedName, fold};
 
 /// CREATE of what we have.
 pub(super) fn create(cursor: &mut Cursor<'_>) -> Result<Kind> {
-    if cursor.at(&["CREATE", "TABLE"]) {
+    if role::at_role(cursor, "CREATE") {
+        role::create(cursor)
+    } else if cursor.at(&["CREATE", "TABLE"]) {
         create_table::create_table(cursor).map(Kind::CreateTable)
     } else if cursor.eat(&["CREATE", "VIEW"]) {
         view(cursor, false)
@@ -43,21 +46,31 @@ fn view(cursor: &mut Cursor<'_>, or_replace: bool) -> Result<Kind> {
 
 fn schema(cursor: &mut Cursor<'_>) -> Result<Kind> {
     let if_not_exists = cursor.eat(&["IF", "NOT", "EXISTS"]);
-    if cursor.at(&["AUTHORIZATION"]) {
-        return Err(cursor.unsupported("CREATE SCHEMA … AUTHORIZATION"));
+    let mut name = None;
+    if !cursor.at(&["AUTHORIZATION"]) {
+        name = Some(cursor.name()?);
     }
-    let name = cursor.name()?;
-    if cursor.at(&["AUTHORIZATION"]) {
-        return Err(cursor.unsupported("CREATE SCHEMA … AUTHORIZATION"));
+    let mut owner = None;
+    if name.is_none() || cursor.at(&["AUTHORIZATION"]) {
+        cursor.expect(&["AUTHORIZATION"])?;
+        owner = Some(role::role(cursor)?);
     }
+    let name = match (name, &owner) {
+        (Some(name), _) => name,
+        (None, Some(RoleSpec::Name(name))) => name.clone(),
+        (None, _) => return Err(cursor.unsupported("CREATE SCHEMA AUTHORIZATION without a name")),
+    };
     if cursor.at_one_of(&["CREATE", "GRANT"]) {
         return Err(cursor.unsupported("CREATE SCHEMA with elements"));
     }
-    Ok(Kind::CreateSchema { name, if_not_exists })
+    Ok(Kind::CreateSchema { name, if_not_exists, owner })
 }
 
 /// DROP of tables, views or schemas.
 pub(super) fn drop(cursor: &mut Cursor<'_>) -> Result<Kind> {
+    if role::at_role(cursor, "DROP") || cursor.at(&["DROP", "OWNED"]) {
+        return role::drop(cursor);
+    }
     let object = if cursor.eat(&["DROP", "TABLE"]) {
         ObjectKind::Table
     } else if cursor.eat(&["DROP", "VIEW"]) {
@@ -87,6 +100,9 @@ pub(super) fn drop(cursor: &mut Cursor<'_>) -> Result<Kind> {
 
 /// COMMENT ON a table, view, column or schema.
 pub(super) fn comment(cursor: &mut Cursor<'_>) -> Result<Kind> {
+    if cursor.at(&["COMMENT", "ON", "ROLE"]) {
+        return role::comment(cursor);
+    }
     let object = if cursor.eat(&["COMMENT", "ON", "TABLE"]) {
         CommentTarget::Table(cursor.qualified_name()?)
     } else if cursor.eat(&["COMMENT", "ON", "VIEW"]) {

@@ -3,9 +3,12 @@
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::cursor::Cursor;
-use super::{create_table, query, refused};
-use crate::error::{Result, SqlState};
+use super::{create_table, prepared, query, refused};
+use crate::error::{Result, SqlState, nearest};
 use crate::statement::ast::{Kind, fold};
+
+/// The names of options, for who misspells one.
+const OPTIONS: [&str; 6] = ["analyze", "costs", "format", "summary", "timing", "verbose"];
 
 /// The options we know.
 #[derive(Default)]
@@ -40,7 +43,10 @@ fn explained(cursor: &mut Cursor<'_>) -> Result<Kind> {
         // Without a query there is nothing to explain: AS is missing here.
         return if create.as_query.is_some() { Ok(Kind::CreateTable(create)) } else { Err(cursor.unexpected()) };
     }
-    if cursor.at_one_of(&["UPDATE", "DELETE", "MERGE", "CREATE", "DECLARE", "EXECUTE"]) {
+    if cursor.at(&["EXECUTE"]) {
+        return prepared::execute(cursor);
+    }
+    if cursor.at_one_of(&["UPDATE", "DELETE", "MERGE", "CREATE", "DECLARE"]) {
         return Err(refused::refuse(cursor));
     }
     Err(cursor.unexpected())
@@ -91,7 +97,11 @@ fn option(cursor: &mut Cursor<'_>, options: &mut Options) -> Result<()> {
         }
         _ => {
             let what = format!("unrecognized EXPLAIN option \"{name}\"");
-            return Err(cursor.error_at(here, SqlState::SYNTAX_ERROR, what));
+            let error = cursor.error_at(here, SqlState::SYNTAX_ERROR, what);
+            return Err(match nearest(&name, OPTIONS) {
+                Some(close) => error.with_hint(format!("perhaps you meant \"{close}\"")),
+                None => error,
+            });
         }
     }
     Ok(())

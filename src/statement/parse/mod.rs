@@ -10,15 +10,19 @@
 
 mod bounds;
 mod call;
+mod copy;
 mod create_table;
 mod cursor;
 mod ddl;
 mod dialect;
 mod explain;
+mod grant;
 mod place;
+mod prepared;
 mod query;
 mod refused;
 mod rewrite;
+mod role;
 mod settings;
 mod tokens;
 mod transaction;
@@ -89,8 +93,9 @@ fn kind(cursor: &mut Cursor<'_>) -> Result<Kind> {
     if query::at_query(cursor) {
         return query::query(cursor);
     }
-    let rules: [(&[&str], fn(&mut Cursor<'_>) -> Result<Kind>); 16] = [
+    let rules: [(&[&str], fn(&mut Cursor<'_>) -> Result<Kind>); 25] = [
         (&["INSERT"], query::insert),
+        (&["COPY"], copy::copy),
         (&["EXPLAIN"], explain::explain),
         (&["CREATE"], ddl::create),
         (&["DROP"], ddl::drop),
@@ -105,7 +110,15 @@ fn kind(cursor: &mut Cursor<'_>) -> Result<Kind> {
         (&["ROLLBACK", "ABORT"], transaction::rollback),
         (&["SAVEPOINT"], transaction::savepoint),
         (&["RELEASE"], transaction::release),
-        (&["DEALLOCATE"], settings::deallocate),
+        (&["PREPARE"], prepared::prepare),
+        (&["EXECUTE"], prepared::execute),
+        (&["DEALLOCATE"], prepared::deallocate),
+        (&["CLOSE"], prepared::close),
+        (&["UNLISTEN"], prepared::unlisten),
+        (&["ALTER"], role::alter),
+        (&["REASSIGN"], role::reassign),
+        (&["GRANT"], grant::grant),
+        (&["REVOKE"], grant::revoke),
     ];
     match rules.iter().find(|(words, _)| cursor.at_one_of(words)) {
         Some((_, rule)) => rule(cursor),

@@ -106,7 +106,8 @@ fn special(cursor: &mut Cursor<'_>, local: bool) -> Result<Option<Kind>> {
         if cursor.eat(&["SESSION", "AUTHORIZATION", "DEFAULT"]) {
             return set("session_authorization", SetValue::Default);
         }
-        return Err(cursor.unsupported("SET SESSION AUTHORIZATION"));
+        cursor.expect(&["SESSION", "AUTHORIZATION"])?;
+        return set("session_authorization", SetValue::Values(vec![named_role(cursor)?]));
     }
     if cursor.eat(&["TIME", "ZONE"]) {
         return set("timezone", time_zone(cursor)?);
@@ -133,18 +134,25 @@ fn special(cursor: &mut Cursor<'_>, local: bool) -> Result<Option<Kind>> {
     if cursor.eat(&["ROLE", "NONE"]) {
         return set("role", SetValue::Default);
     }
-    let refused: [(&[&str], &str); 4] = [
-        (&["ROLE"], "SET ROLE"),
-        (&["CONSTRAINTS"], "SET CONSTRAINTS"),
-        (&["XML", "OPTION"], "SET XML OPTION"),
-        (&["CATALOG"], "SET CATALOG"),
-    ];
+    if cursor.eat(&["ROLE"]) {
+        return set("role", SetValue::Values(vec![named_role(cursor)?]));
+    }
+    let refused: [(&[&str], &str); 3] =
+        [(&["CONSTRAINTS"], "SET CONSTRAINTS"), (&["XML", "OPTION"], "SET XML OPTION"), (&["CATALOG"], "SET CATALOG")];
     for (words, what) in refused {
         if cursor.at(words) {
             return Err(cursor.unsupported(what));
         }
     }
     Ok(None)
+}
+
+/// A role's name, as a word or as a string.
+fn named_role(cursor: &mut Cursor<'_>) -> Result<String> {
+    match cursor.eat_string() {
+        Some(name) => Ok(name),
+        None => cursor.name(),
+    }
 }
 
 fn time_zone(cursor: &mut Cursor<'_>) -> Result<SetValue> {
@@ -205,14 +213,4 @@ fn setting_name(cursor: &mut Cursor<'_>) -> Result<String> {
     // Quotes don't matter: settings are told apart without regard to case.
     let parts = cursor.dotted()?;
     Ok(parts.iter().map(|part| part.value.to_ascii_lowercase()).collect::<Vec<_>>().join("."))
-}
-
-/// DEALLOCATE [PREPARE] name | ALL.
-pub(super) fn deallocate(cursor: &mut Cursor<'_>) -> Result<Kind> {
-    cursor.expect(&["DEALLOCATE"])?;
-    cursor.eat(&["PREPARE"]);
-    if cursor.eat(&["ALL"]) {
-        return Ok(Kind::Deallocate(None));
-    }
-    Ok(Kind::Deallocate(Some(cursor.name()?)))
 }

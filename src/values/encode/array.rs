@@ -24,6 +24,8 @@ struct Arrays {
     levels: Vec<Level>,
     leaf: Box<dyn Values>,
     element: u32,
+    /// Whether it is printed as the numbers alone, and counted from 0.
+    is_vector: bool,
 }
 
 /// Lists shown as the array type `pg`.
@@ -36,7 +38,7 @@ pub(super) fn arrays(array: &ArrayRef, pg: PgType, formatting: &Formatting) -> R
     }
     let element = pg.element();
     let leaf = column::values(&values, element, formatting)?;
-    Ok(Box::new(Arrays { levels, leaf, element: element.oid }))
+    Ok(Box::new(Arrays { levels, leaf, element: element.oid, is_vector: pg.is_vector() }))
 }
 
 /// One dimension.
@@ -214,6 +216,15 @@ impl Values for Arrays {
 
     fn text(&self, row: usize, out: &mut BytesMut) -> Result<()> {
         let elements = self.top(row);
+        if self.is_vector {
+            for element in elements.clone() {
+                if element > elements.start {
+                    out.put_u8(b' ');
+                }
+                self.leaf.text(element, out)?;
+            }
+            return Ok(());
+        }
         if self.is_empty(0, &elements) {
             out.put_slice(b"{}");
             return Ok(());
@@ -238,7 +249,7 @@ impl Values for Arrays {
         out.put_u32(self.element);
         for length in &shape.lengths[..shape.known] {
             out.put_i32(*length as i32);
-            out.put_i32(1);
+            out.put_i32(i32::from(!self.is_vector));
         }
         if shape.known > 0 && self.leaves(0, elements, out)? {
             out[flags + 3] = 1;

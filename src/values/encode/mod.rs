@@ -175,6 +175,16 @@ impl BatchEncoder {
         written.map(|()| true)
     }
 
+    /// Appends one value as a member of a JSON object, `null` for NULL.
+    pub(crate) fn member(&self, name: &str, column: usize, row: usize, out: &mut BytesMut) -> Result<()> {
+        let Some((values, _)) = self.columns.get(column).filter(|_| row < self.rows) else {
+            return Err(self.no_such(row, column));
+        };
+        json::quote(name.as_bytes(), out);
+        out.put_u8(b':');
+        json::value(&**values, row, out)
+    }
+
     fn no_such(&self, row: usize, column: usize) -> Error {
         Error::internal(format!(
             "row {row}, column {column} was asked of a batch of {} rows and {} columns",

@@ -76,6 +76,20 @@ impl Zone {
         }
     }
 
+    /// The zone that Arrow calls by this name: a constant offset is counted east there.
+    pub(crate) fn of_arrow(name: &str) -> Option<Self> {
+        Self::parse(&Self::posix_name(name))
+    }
+
+    /// Arrow's name of a zone as PostgreSQL takes it: a constant offset without a name is counted west there.
+    pub(crate) fn posix_name(name: &str) -> String {
+        match (name.strip_prefix('+'), name.strip_prefix('-')) {
+            (Some(offset), _) => format!("-{offset}"),
+            (_, Some(offset)) => format!("+{offset}"),
+            _ => name.to_owned(),
+        }
+    }
+
     /// Seconds east of Greenwich at an instant given in seconds since 1970-01-01 UTC.
     pub(crate) fn east(&self, instant: i64) -> i32 {
         match self {
