@@ -8,6 +8,7 @@ mod query;
 mod serve;
 mod units;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
