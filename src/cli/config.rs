@@ -37,10 +37,10 @@ pub(super) struct Config {
     pub(super) memory: Memory,
     pub(super) spill: Spill,
     admission: Admission,
-    pub(super) maintenance: Maintenance,
     tls: TlsSection,
     pub(super) log: Log,
     pub(super) http: Http,
+    maintenance: Maintenance,
     store: BTreeMap<String, String>,
 }
 
@@ -65,19 +65,6 @@ pub(super) struct Spill {
 struct Admission {
     heavy_statements: usize,
     queue: usize,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Maintenance {
-    pub(super) background: bool,
-    every: Time,
-    small_files: usize,
-    commits: u32,
-    clean_every: Time,
-    share: u8,
-    retain: Time,
-    retain_log: Time,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
@@ -109,6 +96,19 @@ pub(super) struct Http {
     pub(super) listen: Option<SocketAddr>,
 }
 
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+struct Maintenance {
+    background: bool,
+    every: Time,
+    small_files: usize,
+    commits: u32,
+    clean_every: Time,
+    share: f64,
+    retain: Time,
+    retain_log: Time,
+}
+
 impl Default for Config {
     /// What the parts' own options have as defaults.
     fn default() -> Self {
@@ -126,10 +126,10 @@ impl Default for Config {
             memory: Memory::default(),
             spill: Spill::default(),
             admission: Admission::default(),
-            maintenance: Maintenance::default(),
             tls: TlsSection::default(),
             log: Log::default(),
             http: Http::default(),
+            maintenance: Maintenance::default(),
             store: BTreeMap::new(),
         }
     }
@@ -157,7 +157,7 @@ impl Default for Maintenance {
             small_files: usual.small_files,
             commits: usual.commits,
             clean_every: Time(usual.clean_every),
-            share: (usual.share * 100.0).round() as u8,
+            share: usual.share,
             retain: Time(usual.retain),
             retain_log: Time(usual.retain_log),
         }
@@ -232,12 +232,11 @@ impl Config {
         if self.max_connections == 0 || self.superuser_reserved_connections >= self.max_connections {
             return Err(wrong("superuser_reserved_connections has to be less than max_connections"));
         }
-        if self.maintenance.every.0 < Duration::from_secs(1) || self.maintenance.clean_every.0 < Duration::from_secs(1)
-        {
-            return Err(wrong("maintenance.every and maintenance.clean_every have to be at least a second"));
-        }
-        if !(1..=100).contains(&self.maintenance.share) {
-            return Err(wrong("maintenance.share is a percentage from 1 to 100"));
+        let share = self.maintenance.share;
+        if !(share > 0.0 && share <= 1.0) || self.maintenance.every.0 < Duration::from_secs(1) {
+            return Err(wrong(
+                "maintenance.share has to be above 0 and at most 1, maintenance.every at least a second",
+            ));
         }
         if let Some(name) = self.store.keys().find(|name| !STORE_PREFIXES.iter().any(|p| name.starts_with(p))) {
             return Err(wrong(format!("store.{name} does not begin with {}", STORE_PREFIXES.join(", "))));
@@ -273,18 +272,22 @@ impl Config {
             some => some,
         };
         options.admission = AdmissionOptions { heavy_statements, queue: self.admission.queue };
-        options.maintenance = MaintenanceOptions {
+        options.store = self.store.clone().into_iter().collect();
+        options
+    }
+
+    /// When tables are maintained.
+    pub(super) fn maintenance(&self) -> MaintenanceOptions {
+        MaintenanceOptions {
             background: self.maintenance.background,
             every: self.maintenance.every.0,
             small_files: self.maintenance.small_files,
             commits: self.maintenance.commits,
             clean_every: self.maintenance.clean_every.0,
-            share: f64::from(self.maintenance.share) / 100.0,
+            share: self.maintenance.share,
             retain: self.maintenance.retain.0,
             retain_log: self.maintenance.retain_log.0,
-        };
-        options.store = self.store.clone().into_iter().collect();
-        options
+        }
     }
 
     /// The options of the server; reads certificate and key.
@@ -349,20 +352,12 @@ fn set(table: &mut Table, known: &[(Option<String>, String)], name: &str, key: &
         Some(group) => defaults.get(group).and_then(|section| section.get(setting)),
         None => defaults.get(setting),
     };
+    let not = |what: &str| wrong(format!("the environment variable {name} is not {what}: \"{value}\""));
     let value = match default {
-        Some(Value::Integer(_)) => Value::Integer(
-            value
-                .trim()
-                .parse()
-                .map_err(|_| wrong(format!("the environment variable {name} is not a number: \"{value}\"")))?,
-        ),
-        Some(Value::Boolean(_)) => Value::Boolean(
-            value
-                .trim()
-                .parse()
-                .map_err(|_| wrong(format!("the environment variable {name} is not true or false: \"{value}\"")))?,
-        ),
-        _ => Value::String(value),
+        Some(Value::Integer(_)) => Value::Integer(value.trim().parse().map_err(|_| not("a number"))?),
+        Some(Value::Float(_)) => Value::Float(value.trim().parse().map_err(|_| not("a number"))?),
+        Some(Value::Boolean(_)) => Value::Boolean(value.trim().parse().map_err(|_| not("true or false"))?),
+        _ => Value::String(value.clone()),
     };
     let of = match group {
         Some(group) => section(table, group)?,

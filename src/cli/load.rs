@@ -15,7 +15,7 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 /// The exit status of a load that left rows out.
 const REJECTED: u8 = 3;
 
-use super::line;
+use super::{line, say};
 
 /// Arguments of `load`.
 #[derive(Debug, clap::Args)]
@@ -164,19 +164,19 @@ impl Load {
 
         let seconds = progress.started.elapsed().as_secs_f64().max(0.001);
         let bytes = progress.state.lock().bytes;
-        println!(
+        say(&format!(
             "{} rows loaded into {table} in {seconds:.1} s ({} rows/s, {}/s), {} files skipped",
             HumanCount(loaded.rows),
             HumanCount((loaded.rows as f64 / seconds) as u64),
             HumanBytes((bytes as f64 / seconds) as u64),
             loaded.skipped
-        );
+        ));
         if loaded.rejected == 0 {
             return Ok(ExitCode::SUCCESS);
         }
         match &options.rejects {
-            Some(path) => println!("{} rows left out, see {}", HumanCount(loaded.rejected), path.display()),
-            None => println!("{} rows left out, --rejects FILE says which", HumanCount(loaded.rejected)),
+            Some(path) => say(&format!("{} rows left out, see {}", HumanCount(loaded.rejected), path.display())),
+            None => say(&format!("{} rows left out, --rejects FILE says which", HumanCount(loaded.rejected))),
         }
         Ok(ExitCode::from(REJECTED))
     }
@@ -301,14 +301,14 @@ impl Progress {
                 format!(", about {} left", HumanDuration(whole.saturating_sub(elapsed)))
             }
         };
-        println!(
+        say(&format!(
             "{}: {} rows written, {} rows/s, {} of {}{left}",
             state.file,
             HumanCount(state.rows),
             HumanCount(rate),
             HumanBytes(state.bytes),
             HumanBytes(state.of)
-        );
+        ));
     }
 
     /// A line above the progress bar, or just a line where there is no terminal to draw a bar on.

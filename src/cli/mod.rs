@@ -8,6 +8,7 @@ mod query;
 mod serve;
 mod units;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -119,8 +120,13 @@ pub(crate) fn report(error: &Error) {
 /// A line above the progress bar, or just a line where there is no terminal to draw a bar on.
 fn line(bar: &ProgressBar, text: String) {
     if bar.is_hidden() {
-        println!("{text}");
+        say(&text);
     } else {
         bar.println(text);
     }
+}
+
+/// Prints a line. That nobody reads it any more is no reason to stop loading.
+fn say(text: &str) {
+    drop(writeln!(std::io::stdout(), "{text}"));
 }

@@ -151,7 +151,8 @@ pub(super) fn day_number(year: i32, month: i32, day: i32) -> i32 {
 
 /// The year of a day, and its number in the year.
 pub(super) fn civil(day: i32) -> (i32, i32) {
-    let mut year = 1970 + day.div_euclid(366);
+    // At or before the right one: years are shorter than 366 days, and the extra one makes up for those before 1970.
+    let mut year = 1969 + day.div_euclid(366);
     while day_number(year + 1, 1, 1) <= day {
         year += 1;
     }

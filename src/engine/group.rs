@@ -156,7 +156,7 @@ impl Engine {
     pub(crate) fn join_group(self: &Arc<Self>, def: Arc<TableDef>, rows: RecordBatch) -> Ticket {
         let group = Arc::clone(self.groups.0.lock().entry(def.id).or_default());
         let (told, outcome) = oneshot::channel();
-        let id = def.id;
+        let (id, keyed) = (def.id, !def.primary_key.is_empty());
         let mut queue = group.queue.lock();
         let number = queue.next;
         queue.next += 1;
@@ -168,7 +168,13 @@ impl Engine {
             let (engine, leader) = (Arc::clone(self), Leader(Arc::clone(&group)));
             // Not the session's own work: whoever began it may go away, and the others still want their rows.
             tokio::spawn(async move {
-                while let Some(members) = leader.0.gather().await {
+                loop {
+                    // Locked before the rows are taken: until then whoever waits can take his back.
+                    let _only_one = match keyed {
+                        true => Some(engine.table_lock(id).lock_owned().await),
+                        false => None,
+                    };
+                    let Some(members) = leader.0.gather().await else { return };
                     let (started, count) = (Instant::now(), members.len());
                     engine.commit_group(id, members).await;
                     let (took, ended) = (started.elapsed(), Some(Instant::now()));
@@ -196,15 +202,10 @@ impl Engine {
         }
     }
 
-    /// Writes and commits the rows of all of `waiting`, having told and taken out those whose own fault it is that
+    /// Writes and commits the rows of all of `waiting` to a table that is locked if it has a key, having told and taken out those whose own fault it is that
     /// they can't be.
     async fn try_commit(self: &Arc<Self>, id: ObjectId, waiting: &mut Vec<Member>) -> Result<(), Failed> {
         for attempt in 1.. {
-            let keyed = waiting.first().is_some_and(|member| !member.def.primary_key.is_empty());
-            let _only_one = match keyed {
-                true => Some(self.table_lock(id).lock_owned().await),
-                false => None,
-            };
             let mut work = Transaction::begin(self.warehouse()).await?;
             let now = work.objects().table(id).cloned();
             refuse(waiting, |member| match &now {
@@ -217,7 +218,7 @@ impl Engine {
             let Some(def) = now else { return Ok(()) };
             let planner = self.group_planner(&work);
             let mut checked_at = None;
-            if keyed {
+            if waiting.first().is_some_and(|member| !member.def.primary_key.is_empty()) {
                 checked_at = work.view().committed(id).await?.map(|state| state.version);
                 self.refuse_taken_keys(&planner, &def, waiting).await?;
             }

@@ -88,7 +88,8 @@ fn spelled_out(expression: &mut Expr) -> ControlFlow<Error> {
                 **pattern = call("like_escape", vec![pattern.as_ref().clone(), Expr::Value(escape)]);
             }
         }
-        Expr::CompoundFieldAccess { access_chain, .. } => {
+        // Of a value in parentheses: without them the dots are between schema, table and column.
+        Expr::CompoundFieldAccess { root, access_chain } if matches!(root.as_ref(), Expr::Nested(_)) => {
             for access in access_chain {
                 // DataFusion wants the name of a field as a text.
                 if let ast::AccessExpr::Dot(name) = access {

@@ -140,11 +140,16 @@ pub(super) fn io(error: &io::Error) -> Error {
     if is_full(error) {
         return disk_full("no space left on the device");
     }
+    // The writer of spilled rows can only fail as a writer does.
+    let text = error.to_string();
+    if text.contains("max_temp_directory_size") {
+        return resources(&text);
+    }
     let sqlstate = match error.kind() {
         io::ErrorKind::NotFound => SqlState::UNDEFINED_FILE,
         _ => SqlState::IO_ERROR,
     };
-    Error::new(sqlstate, sentence(&error.to_string()))
+    Error::new(sqlstate, sentence(&text))
 }
 
 /// 53100, with what to do about it.
@@ -166,6 +171,15 @@ mod tests {
     use datafusion::common::{Column, Diagnostic, Location, SchemaError};
 
     use super::*;
+
+    #[test]
+    fn a_full_spill_folder_is_a_limit_however_it_is_told() {
+        let text = "The used disk space during the spilling process has exceeded the allowable limit of 4.0 MB. Please try \
+                    increasing the config: `datafusion.runtime.max_temp_directory_size`.";
+        let error = Error::from(DataFusionError::IoError(io::Error::other(text)));
+        assert_eq!(error.sqlstate, SqlState::CONFIGURATION_LIMIT_EXCEEDED);
+        assert!(error.detail.is_some_and(|detail| !detail.contains("datafusion")));
+    }
 
     fn code(error: DataFusionError) -> &'static str {
         Error::from(error).sqlstate.0

@@ -26,10 +26,12 @@ pub(super) fn execution(text: &str) -> Error {
 /// A `DataFusionError::ResourcesExhausted` text.
 pub(super) fn resources(text: &str) -> Error {
     let detail = sentence(text.rsplit_once("\nError: ").map_or(text, |(_, reason)| reason));
+    // Settings of DataFusion are none of ours.
+    let detail = detail.split(". Please try").next().map(str::to_owned).unwrap_or_default();
     if text.contains("disk space") || text.contains("max_temp_directory_size") {
         return Error::new(SqlState::CONFIGURATION_LIMIT_EXCEEDED, "temporary files exceed their limit")
             .with_detail(detail)
-            .with_hint("filter earlier or sort and group fewer columns, or ask the operator to raise the limit");
+            .with_hint("filter earlier or sort and group fewer columns, or ask the operator to raise spill.limit");
     }
     Error::new(SqlState::OUT_OF_MEMORY, "out of memory").with_detail(detail).with_hint(
         "filter earlier, select fewer columns or group by fewer values, or ask the operator to raise the memory limit",

@@ -186,10 +186,10 @@ fn each(catalog: &PgCatalog, mut take: impl FnMut(Column<'_>) -> Result<()>) -> 
         }
         Ok(())
     };
-    for table in objects.tables() {
+    for table in objects.tables().filter(|table| catalog.rights.sees(table.id)) {
         own(&table.schema, &table.name, &table.columns, true)?;
     }
-    for view in objects.views() {
+    for view in objects.views().filter(|view| catalog.rights.sees(view.id)) {
         own(&view.schema, &view.name, &view.columns, false)?;
     }
     for relation in builtin::RELATIONS.iter() {

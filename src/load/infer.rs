@@ -61,7 +61,6 @@ impl Guess {
             Kind::Null => {}
             // An empty value in quotes is at home in every column: a text, or NULL.
             Kind::Quoted if text.is_empty() => {}
-            _ if *kinds & seen::TEXT != 0 => {}
             Kind::Nested => {
                 *kinds |= seen::NESTED;
                 let shape = shape(text);
@@ -70,6 +69,7 @@ impl Guess {
                     None => *nested = Some(shape),
                 }
             }
+            _ if *kinds & seen::TEXT != 0 => {}
             Kind::String => *kinds |= moment(text).unwrap_or(seen::TEXT),
             Kind::Plain | Kind::Quoted => *kinds |= classify(text),
         }
@@ -400,6 +400,8 @@ mod tests {
         );
         assert_eq!(of(&[(Kind::Nested, "[1]"), (Kind::Nested, "{}")]), "jsonb");
         assert_eq!(of(&[(Kind::Nested, "[1]"), (Kind::Plain, "1")]), "jsonb");
+        assert_eq!(of(&[(Kind::String, "x"), (Kind::Nested, "[1]")]), "jsonb");
+        assert_eq!(of(&[(Kind::Nested, "[1]"), (Kind::String, "x")]), "jsonb");
     }
 
     #[test]

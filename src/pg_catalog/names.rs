@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use catalog::objects::{Privileges, Relation};
+
 use super::{PG_CATALOG, PgCatalog, builtin, oids, roles};
 use crate::error::{Error, Result, SqlState};
 use crate::session::settings::quote_identifier;
@@ -115,7 +117,10 @@ impl Reg {
             Self::Class => {
                 let (schema, name) = qualified(text)?;
                 Ok(match schema {
-                    Some(schema) => class_named(catalog, &schema, &name),
+                    Some(schema) => {
+                        catalog.rights.check_schema(&schema, Privileges::USAGE)?;
+                        class_named(catalog, &schema, &name)
+                    }
                     None => class_named(catalog, PG_CATALOG, &name)
                         .or_else(|| catalog.search_path.iter().find_map(|schema| class_named(catalog, schema, &name))),
                 })
@@ -215,10 +220,9 @@ pub(super) fn class_named(catalog: &PgCatalog, schema: &str, name: &str) -> Opti
     }
     let objects = catalog.view.objects();
     let relation = objects.lookup(schema, name).map(|relation| relation.id());
-    relation.or_else(|| {
-        let mut keyed = objects.tables().filter(|table| table.schema == schema && !table.primary_key.is_empty());
-        let table = name.strip_suffix("_pkey")?;
-        keyed.find(|def| def.name == table).map(|def| oids::primary_key_index(def.id))
+    relation.or_else(|| match objects.lookup(schema, name.strip_suffix("_pkey")?)? {
+        Relation::Table(table) if !table.primary_key.is_empty() => Some(oids::primary_key_index(table.id)),
+        _ => None,
     })
 }
 

@@ -326,13 +326,27 @@ impl Session {
     /// Commits the statement's rows together with those of others. Cancelled in time it takes them back.
     async fn commit_grouped(&mut self, running: &Running) -> Result<()> {
         let Some((def, rows)) = self.grouped.take() else { return Ok(()) };
+        let limit = self.settings.lock_timeout().filter(|_| !def.primary_key.is_empty());
         let mut ticket = self.engine.join_group(def, rows);
-        let outcome = match running.race(ticket.outcome()).await {
+        let outcome = match limit {
+            None => running.race(ticket.outcome()).await,
+            Some(limit) => match tokio::time::timeout(limit, running.race(ticket.outcome())).await {
+                Ok(outcome) => outcome,
+                Err(_) if ticket.withdraw() => {
+                    let message = "canceling statement due to lock timeout";
+                    return Err(Error::new(SqlState::LOCK_NOT_AVAILABLE, message));
+                }
+                Err(_) => running.race(ticket.outcome()).await,
+            },
+        };
+        let outcome = match outcome {
             // Too late: what has begun to be committed is told as it ends.
             Err(e) if e.sqlstate == SqlState::QUERY_CANCELED && !ticket.withdraw() => ticket.outcome().await,
             outcome => outcome,
         };
-        self.count_commit(true, &outcome);
+        if outcome.is_ok() {
+            self.engine.metrics().commits.inc();
+        }
         outcome
     }
 
@@ -480,23 +494,21 @@ impl Session {
     }
 
     async fn commit_work(&self, work: Transaction) -> Result<()> {
-        let changes = !work.is_clean();
-        let outcome = work.commit().await.map_err(Error::from);
-        self.count_commit(changes, &outcome);
-        outcome
-    }
-
-    /// Counts how a transaction ended; one that changed nothing is no commit.
-    fn count_commit(&self, changes: bool, outcome: &Result<()>) {
         let metrics = self.engine.metrics();
-        match outcome {
-            Ok(()) if changes => {
-                metrics.commits.inc();
+        let changes = !work.is_clean();
+        match work.commit().await.map_err(Error::from) {
+            Ok(()) => {
+                if changes {
+                    metrics.commits.inc();
+                }
+                Ok(())
             }
-            Err(e) if e.sqlstate == SqlState::SERIALIZATION_FAILURE => {
-                metrics.conflicts.inc();
+            Err(e) => {
+                if e.sqlstate == SqlState::SERIALIZATION_FAILURE {
+                    metrics.conflicts.inc();
+                }
+                Err(e)
             }
-            _ => {}
         }
     }
 

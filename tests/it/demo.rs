@@ -82,7 +82,7 @@ async fn same_seed_same_rows() -> Outcome {
     let mut demos = Vec::new();
     for seed in [7, 7, 8] {
         let mut made = Made::with(250, seed).await?;
-        // One at a time and on one thread, or both at once: the rows must not depend on it.
+        // In whatever order the two writers had them.
         let mut tables = Vec::new();
         for table in TABLES {
             let mut rows = made.rows(&format!("SELECT * FROM {table}")).await?;

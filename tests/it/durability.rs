@@ -59,9 +59,13 @@ async fn load() -> Outcome {
     let file = file.to_string_lossy().into_owned();
 
     let data = folder.path().join("undisturbed");
-    let start = Instant::now();
-    finish(&file, &data)?;
-    let takes = start.elapsed();
+    // The faster of two, so that a first run on a busy machine does not put the kills after the end of the others.
+    let mut takes = Duration::MAX;
+    for data in [&folder.path().join("first"), &data] {
+        let start = Instant::now();
+        finish(&file, data)?;
+        takes = takes.min(start.elapsed());
+    }
     same("undisturbed", query(&data, CHECK)?, vec![whole()])?;
     // The same file again adds nothing.
     finish(&file, &data)?;

@@ -93,6 +93,8 @@ ROLES = {
     "all_reader": ["GRANT pg_read_all_data TO all_reader"],
     "all_writer": ["GRANT pg_write_all_data TO all_writer"],
     "closed_all_reader": ["ALTER ROLE closed_all_reader NOINHERIT", "GRANT pg_read_all_data TO closed_all_reader"],
+    "file_reader": ["GRANT pg_read_server_files TO file_reader", "GRANT INSERT ON t TO file_reader"],
+    "file_writer": ["GRANT pg_write_server_files TO file_writer"],
     "role_maker": ["ALTER ROLE role_maker CREATEROLE"],
     "super": ["ALTER ROLE super SUPERUSER"],
     "super_member": ["GRANT super TO super_member"],
@@ -174,6 +176,20 @@ PROBES = [
     "CREATE TABLE open.copy AS SELECT a FROM t",
     "CREATE TABLE open.copy AS SELECT b FROM t WITH NO DATA",
     "CREATE TABLE public.copy AS SELECT a FROM t",
+    # COPY: as SELECT, as INSERT, and files.
+    "COPY t TO STDOUT",
+    "COPY t (a) TO STDOUT",
+    "COPY t (k, b) TO STDOUT",
+    "COPY (SELECT a FROM t) TO STDOUT",
+    "COPY (SELECT b FROM t) TO STDOUT",
+    "COPY (SELECT * FROM nested) TO STDOUT",
+    "COPY shut.hidden TO STDOUT",
+    "COPY t FROM STDIN",
+    "COPY t (k) FROM STDIN",
+    "COPY t (k, a) FROM STDIN",
+    "COPY t FROM '/nowhere/at/all'",
+    "COPY t (k) FROM '/nowhere/at/all'",
+    "COPY (SELECT a FROM t) TO '/nowhere/at/all'",
     # Making and taking away.
     "CREATE TABLE open.mine (x integer)",
     "CREATE TABLE public.mine (x integer)",
@@ -303,7 +319,18 @@ CATALOGS = [
 
 def outcome(connection, sql):
     """Rows of the last statement, or the error."""
-    result = connection.pgconn.exec_(sql.encode())
+    server = connection.pgconn
+    result = server.exec_(sql.encode())
+    if result.status == pq.ExecStatus.COPY_IN:
+        columns = sql.split("(")[1].split(")")[0].count(",") + 1 if "(" in sql else 3
+        server.put_copy_data("\t".join(["9"] * columns).encode() + b"\n")
+        server.put_copy_end()
+    if result.status in (pq.ExecStatus.COPY_IN, pq.ExecStatus.COPY_OUT):
+        while result.status == pq.ExecStatus.COPY_OUT and server.get_copy_data(0)[0] > 0:
+            pass
+        result = server.get_result()
+        while server.get_result() is not None:
+            pass
     if result.status == pq.ExecStatus.FATAL_ERROR:
         field = lambda code: (result.error_field(code) or b"").decode()
         return f"{field(pq.DiagnosticField.SQLSTATE)}: {field(pq.DiagnosticField.MESSAGE_PRIMARY)}"
@@ -326,8 +353,9 @@ def prepare(connection):
             raise SystemExit(f"{sql}\n  {got}")
 
 
-# Which of several relations is refused first is a matter of how PostgreSQL's catalog lies on its disk.
-BY_SQLSTATE = "ON ALL TABLES IN SCHEMA"
+# Which of several relations is refused first is a matter of how PostgreSQL's catalog lies on its disk, and each has its
+# words for a file that can't be opened.
+BY_SQLSTATE = ("ON ALL TABLES IN SCHEMA", "/nowhere/at/all")
 
 
 def ask(connection):
@@ -360,7 +388,7 @@ def main():
         with psycopg.connect(address, autocommit=True) as connection:
             prepare(connection)
             ours = ask(connection)
-    shown = lambda sql, answer: answer[:5] if BY_SQLSTATE in sql else answer
+    shown = lambda sql, answer: answer[:5] if any(text in sql for text in BY_SQLSTATE) else answer
     differ = [(key, theirs[key], ours[key]) for key in theirs if shown(key[1], theirs[key]) != shown(key[1], ours[key])]
     if verbose:
         for (role, sql), got in theirs.items():

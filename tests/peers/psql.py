@@ -144,7 +144,7 @@ DIFFERENT = [
     (r"(?m)^( pg_catalog \| abs .*\| internal \| )\w+ +\|", r"\1|", "the name of the C function"),
     (r"(?m)\| +Source code +\|", "| Source code |", "its width"),
     (r"(?m)^[-+ ]+$", "", "widths"),
-    (r"segments \| postgres.*\n", "", "a schema that every warehouse has"),
+    (r"(?m)^ *(audience|segments) +\| postgres.*\n", "", "the schemas that every warehouse has"),
     (r"(?m)^.*\| (bit|lseg|path|tsvector|money) +\|.*\n", "", "types that are not here"),
     (r"[ ]+", " ", "widths"),
     (r"\(\d+ rows?\)", "", "counts where rows above were left out"),

@@ -165,6 +165,7 @@ def check(tally, data):
         except AssertionError as e:
             refused = str(e)
         tally.check(f"a second writer is told who writes over {scheme}", "55006" in refused and "serve" in refused, refused)
+        copies(tally, server, scheme)
         server.kill()
     start = time.perf_counter()
     while True:
@@ -177,6 +178,30 @@ def check(tally, data):
             time.sleep(1)
     tally.same(f"after kill -9 and takeover over {scheme}", query(data, "SELECT count(*) AS n FROM people"), [{"n": 10001}])
     print(f"  the lease over {scheme} was taken over {time.perf_counter() - start:.1f} s after kill -9")
+
+
+def copies(tally, server, scheme):
+    """COPY to objects and back, one of them large enough to go up in parts; one that fails leaves none."""
+    server.psql("CREATE TABLE copied (id bigint, name text)")
+    many = "SELECT n AS id, repeat('x', 99) AS name FROM generate_series(1, 250000) AS g (n)"
+    for form in ["csv", "text", "binary", "json", "parquet"]:
+        url = f"{scheme}://warehouse/files/{form}/day=1/out.{form}"
+        rows = many if form == "text" else "SELECT id, name FROM people"
+        server.psql(f"COPY ({rows}) TO '{url}' (FORMAT {form})", "-q")
+        server.psql(f"COPY copied FROM '{url}' (FORMAT {form})", "-q")
+        want = "250000|99" if form == "text" else "10000|9"
+        found = server.psql("SELECT count(*), max(length(name)) FROM copied")
+        tally.same(f"COPY as {form} over {scheme}", found, want)
+        server.psql("DROP TABLE copied; CREATE TABLE copied (id bigint, name text)")
+    server.psql(f"COPY copied FROM '{scheme}://warehouse/files/csv/*/out.*' (FORMAT csv)", "-q")
+    tally.same(f"COPY by a pattern over {scheme}", server.psql("SELECT count(*) FROM copied"), "10000")
+    failed, url = [], f"{scheme}://warehouse/files/none.csv"
+    for sql in [f"COPY (SELECT repeat('x', 99), 1 / (200000 - n) FROM generate_series(1, 250000) AS g (n)) TO '{url}'", f"COPY copied FROM '{url}'"]:
+        try:
+            failed.append(server.psql(sql))
+        except AssertionError as error:
+            failed.append("division by zero" in str(error) or "No such file or directory" in str(error))
+    tally.same(f"a COPY that fails leaves no object over {scheme}", failed, [True, True])
 
 
 if __name__ == "__main__":

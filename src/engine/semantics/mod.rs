@@ -34,6 +34,7 @@ use datafusion::config::ConfigOptions;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, TryCast};
 use datafusion::optimizer::analyzer::AnalyzerRule;
+use datafusion::scalar::ScalarValue;
 
 use self::convert::Context;
 pub(crate) use self::convert::assigned_text;
@@ -106,6 +107,9 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         }
         return Ok(Transformed::yes(convert::call(inner.clone(), pg, Context::Cast)));
     }
+    if let Some(exact) = exact_float(inner, to) {
+        return Ok(Transformed::yes(exact));
+    }
     let strict = matches!(expression, Expr::Cast(_));
     if strict && from.is_string() && read::applies(to) {
         return Ok(Transformed::yes(read::call(inner.clone(), Arc::clone(field))));
@@ -126,4 +130,17 @@ fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         return Ok(Transformed::yes(rebuild(Box::new(round::call(inner.clone())), Arc::clone(field))));
     }
     Ok(Transformed::no(expression))
+}
+
+/// `1e30` as a floating-point number. It is planned as a decimal of negative scale, which Arrow would divide by a power
+/// of ten that no float is equal to.
+fn exact_float(literal: &Expr, to: &DataType) -> Option<Expr> {
+    let Expr::Literal(ScalarValue::Decimal128(Some(digits), _, scale @ ..0), _) = literal else { return None };
+    let text = format!("{digits}e{}", -i32::from(*scale));
+    let value = match to {
+        DataType::Float64 => ScalarValue::Float64(text.parse().ok()),
+        DataType::Float32 => ScalarValue::Float32(text.parse().ok()),
+        _ => return None,
+    };
+    (!value.is_null()).then_some(Expr::Literal(value, None))
 }
