@@ -48,7 +48,9 @@ pub(super) async fn run(
     params: Vec<ScalarValue>,
 ) -> Result<Execution> {
     let mut def = target(session, insert)?;
-    if session.autocommits() && groupable(insert, &def)? {
+    // Who limits its wait for locks does not wait with others, who may be waiting for longer.
+    let patient = session.settings().lock_timeout().is_none();
+    if patient && session.autocommits() && groupable(insert, &def)? {
         return run_grouped(session, insert, def, prepared, params).await;
     }
     if !def.primary_key.is_empty() {
