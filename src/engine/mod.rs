@@ -96,8 +96,6 @@ pub struct EngineOptions {
     pub spill_folder: Option<PathBuf>,
     /// How many bytes may be spilled at one time.
     pub spill_limit: u64,
-    /// When tables are maintained, and how long what they no longer need is kept.
-    pub maintenance: MaintenanceOptions,
 }
 
 impl EngineOptions {
@@ -113,7 +111,6 @@ impl EngineOptions {
             admission: AdmissionOptions::default(),
             spill_folder: None,
             spill_limit: 100 << 30,
-            maintenance: MaintenanceOptions::default(),
         }
     }
 }
@@ -141,7 +138,6 @@ pub struct Engine {
     table_locks: Mutex<HashMap<ObjectId, Arc<tokio::sync::Mutex<()>>>>,
     /// Small inserts that are committed together.
     groups: group::Groups,
-    maintenance: MaintenanceOptions,
     /// Removed with the engine.
     _spill: SpillFolder,
 }
@@ -220,7 +216,6 @@ impl Engine {
             activity,
             table_locks: Mutex::default(),
             groups: group::Groups::default(),
-            maintenance: options.maintenance,
             _spill: spill,
         }))
     }
@@ -320,11 +315,6 @@ impl Engine {
             log_position: self.warehouse.known_position(),
             writing: self.warehouse.is_writing(),
         })
-    }
-
-    /// When tables are maintained, and how long what they no longer need is kept.
-    pub fn maintenance(&self) -> &MaintenanceOptions {
-        &self.maintenance
     }
 
     /// When the engine was opened.
