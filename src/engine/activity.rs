@@ -308,7 +308,7 @@ mod tests {
 
     fn entered(activity: &Arc<Activity>) -> (Place, Arc<AtomicBool>) {
         let failed = Arc::new(AtomicBool::new(false));
-        let settings = Settings::new("ana").shared();
+        let settings = Settings::new("ana", false).shared();
         (activity.enter(7, "ana", settings, Canceller::default(), Arc::clone(&failed)), failed)
     }
 

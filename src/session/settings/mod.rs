@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn what_drivers_send_at_the_start_works() {
-        let mut settings = Settings::new("postgres");
+        let mut settings = Settings::new("postgres", true);
         for (name, value) in [
             ("extra_float_digits", "3"),
             ("application_name", "PostgreSQL JDBC Driver"),

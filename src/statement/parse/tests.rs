@@ -140,7 +140,7 @@ fn small_ddl() {
     };
     let column = CommentTarget::Column { relation: name("s.t"), column: "c".into() };
     let cases = [
-        ("CREATE SCHEMA IF NOT EXISTS S", Kind::CreateSchema { name: "s".into(), if_not_exists: true }),
+        ("CREATE SCHEMA IF NOT EXISTS S", Kind::CreateSchema { name: "s".into(), if_not_exists: true, owner: None }),
         ("DROP TABLE a, S.b", drop(ObjectKind::Table, &["a", "s.b"], false, false)),
         ("DROP VIEW IF EXISTS audience.s.v CASCADE", drop(ObjectKind::View, &["s.v"], true, true)),
         ("DROP SCHEMA s RESTRICT", drop(ObjectKind::Schema, &["s"], false, false)),
