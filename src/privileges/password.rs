@@ -98,8 +98,8 @@ mod tests {
         }
     }
 
-    /// Made by PostgreSQL 15: `CREATE ROLE x PASSWORD 'foo'` in its own regression tests.
-    const OF_FOO: &str = "SCRAM-SHA-256$4096:VLK4RMaQLCvNtQ==$6YtlR4t69SguDiwFvbVgVZtuz6gpJQQqUMZ7IQJK5yI=:ps75jrHeYU4lXCcXI4O8oIdJ3eO8o2jirjruw9phBTo=";
+    /// What PostgreSQL 15 stored for `CREATE ROLE x PASSWORD 'foo'`.
+    const OF_FOO: &str = "SCRAM-SHA-256$4096:8nrGQ3Jd4YtMs6XHDhdhKg==$r62vn9RtZ9jFuY0XVNKh41msRbubuo59V9T0h5PseBU=:WJcTvPkfpBp2uIOe44vEdJOxD761k8tT8nRliWmIO2k=";
 
     #[test]
     fn makes_what_postgresql_makes() {

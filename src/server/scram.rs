@@ -262,11 +262,11 @@ mod tests {
         }
         assert_eq!(sqlstate(told(&[framed(&[b'a'; 2_000])]).await), "08P01");
         let good = first(b"n,,n=,r=abc");
-        for bad in
-            [&b""[..], b",p=", b"c=biws", b"c=biws,r=abc,p=AAAA", b"c=,r=,p=", b"c=\xff,r=abc,p=AAAA", b"p=,p=,p="]
-        {
+        for bad in [&b""[..], b",p=", b"c=biws", b"c=biws,r=abc,p=AAAA", b"c=\xff,r=abc,p=AAAA", b"p=,p=,p="] {
             assert_eq!(sqlstate(told(&[good.clone(), framed(bad)]).await), "08P01", "{bad:?}");
         }
+        // Whole, but bound to another channel.
+        assert_eq!(sqlstate(told(&[good.clone(), framed(b"c=,r=,p=")]).await), "28000");
         // Another message than the one that was asked for.
         assert_eq!(sqlstate(told(&[b"Q\0\0\0\x09SEL\0\0".to_vec()]).await), "08P01");
     }
