@@ -20,7 +20,7 @@ import psycopg
 from psycopg import pq
 
 SLT = Path(__file__).resolve().parent.parent / "slt"
-OURS = ("explain", "functions")
+OURS = ("explain", "functions", "macros")
 
 
 class Cluster:
