@@ -27,8 +27,8 @@ const FIRST_NAMES: [[&[&str]; 3]; 2] = [
     ],
     [
         &[
-            "Jean", "Michel", "Pierre", "Jacques", "André", "Bernard", "Claude", "Gérard", "Daniel", "Alain", "René",
-            "Roger", "Jean-Pierre", "Robert", "Guy", "Marcel", "Jean-Claude", "Christian", "Serge", "Raymond", "Yves",
+            "Jean", "Michel", "Pierre", "Jacques", "André", "Bernard", "Gilles", "Gérard", "Daniel", "Alain", "René",
+            "Roger", "Jean-Pierre", "Robert", "Guy", "Marcel", "Jean-Louis", "Christian", "Serge", "Raymond", "Yves",
             "Gilbert", "Lucien", "Maurice", "Jean-Marie", "Roland", "François", "Ahmed", "Antonio", "Joël", "Hervé",
             "Léon", "Étienne",
         ],
