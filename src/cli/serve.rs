@@ -94,8 +94,13 @@ async fn serve<T>(
 
     tracing::info!("audiencedb {} starts on {}", env!("CARGO_PKG_VERSION"), config.data);
     let engine = Engine::open(config.engine(format!("serve {address}"), true)).await?;
+    let prepare = async {
+        // Before anything is made that could not be served then.
+        check_exposure(address, !engine.has_passwords().await?, &options)?;
+        prepare(&engine).await
+    };
     let prepared = tokio::select! {
-        prepared = prepare(&engine) => prepared,
+        prepared = prepare => prepared,
         _ = interrupt.recv() => Err(Error::new(SqlState::QUERY_CANCELED, "interrupted before it was done")),
         _ = terminate.recv() => Err(Error::new(SqlState::QUERY_CANCELED, "terminated before it was done")),
     };
