@@ -26,7 +26,9 @@ pub(crate) struct Demo {
 impl Demo {
     pub(crate) async fn run(self) -> Result<()> {
         let options = DemoOptions { profiles: self.profiles, seed: self.seed };
-        self.serve.run_prepared(async move |engine: &Arc<Engine>| make(engine, options).await, |_, at| greet(at)).await
+        self.serve
+            .run_prepared(async move |engine: &Arc<Engine>| Box::pin(make(engine, options)).await, |_, at| greet(at))
+            .await
     }
 }
 

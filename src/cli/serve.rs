@@ -64,7 +64,8 @@ impl Serve {
         super::log::install(&config.log.level, config.log.format)?;
         let mut maintenance = config.maintenance();
         maintenance.background &= !self.no_maintenance;
-        serve(&config, maintenance, prepare, greet).await
+        // Boxed, since what serves is large and what prepares it may be as well.
+        Box::pin(serve(&config, maintenance, prepare, greet)).await
     }
 }
 
