@@ -80,6 +80,24 @@ impl Call {
         self.option(name).map(|value| self.as_column(name, &value)).transpose()
     }
 
+    /// The columns of an option, an array of their names as text.
+    pub(super) fn columns(&mut self, name: &str) -> Result<Option<Vec<Expr>>> {
+        let Some(value) = self.option(name) else { return Ok(None) };
+        let Some(values) = elements(&value).filter(|values| !values.is_empty()) else {
+            return Err(self.invalid(format!("{name} has to be an array of names of columns, such as ARRAY['a', 'b']")));
+        };
+        values.iter().map(|value| self.as_column(name, value)).collect::<Result<_>>().map(Some)
+    }
+
+    /// The texts of an option, an array of constants.
+    pub(super) fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>> {
+        let Some(value) = self.option(name) else { return Ok(None) };
+        let texts = elements(&value).and_then(|values| values.iter().map(|v| text(v).map(str::to_owned)).collect());
+        texts
+            .map(Some)
+            .ok_or_else(|| self.invalid(format!("{name} has to be an array of texts, such as ARRAY['a', 'b']")))
+    }
+
     /// An option's value as it stands.
     pub(super) fn option(&mut self, name: &str) -> Option<Expr> {
         let place = self.named.iter().position(|(given, _)| given == name)?;
@@ -121,6 +139,11 @@ impl Call {
         given.ok_or_else(|| self.undefined(format!("needs the argument {name}")))
     }
 
+    /// An error of what an argument says: 22023.
+    pub(super) fn invalid(&self, what: String) -> Error {
+        Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("{}: {what}", self.called.name))
+    }
+
     fn as_column(&self, name: &str, value: &Expr) -> Result<Expr> {
         let column = text(value).map(QualifiedName::parse);
         match column {
@@ -133,10 +156,6 @@ impl Call {
         Error::new(SqlState::UNDEFINED_FUNCTION, format!("function {} {what}", self.called.name))
             .with_hint(format!("its arguments are {}", self.called.syntax))
     }
-
-    fn invalid(&self, what: String) -> Error {
-        Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("{}: {what}", self.called.name))
-    }
 }
 
 fn text(value: &Expr) -> Option<&str> {
@@ -146,6 +165,14 @@ fn text(value: &Expr) -> Option<&str> {
             Value::DollarQuotedString(text) => Some(&text.value),
             _ => None,
         },
+        _ => None,
+    }
+}
+
+/// The elements of `ARRAY[…]` or `[…]`.
+fn elements(value: &Expr) -> Option<&[Expr]> {
+    match value {
+        Expr::Array(array) => Some(&array.elem),
         _ => None,
     }
 }

@@ -61,5 +61,5 @@ fn expand(call: &mut Call) -> Result<Query> {
     let mut slots = vec![("customer", customer), ("ts", ts), ("amount", amount)];
     let options = [("as_of", as_of), ("order_id", order_id), ("map", map)];
     slots.extend(options.into_iter().filter_map(|(name, value)| Some((name, value?))));
-    template::fill(&sql, source, &slots)
+    template::fill(&sql, [("source", source)], &slots)
 }

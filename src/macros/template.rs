@@ -1,6 +1,8 @@
-//! A query with slots: `"$ts"` in its text stands for an expression, `FROM "$source"` for what the macro reads from.
+//! A query with slots: `"$ts"` in its text stands for an expression, `FROM "$orders"` for what the macro reads from.
 //!
-//! What fills the slots is syntax, never text, so that nothing a caller writes can change the query round it.
+//! What fills the slots is syntax, never text, so that nothing a caller writes can change the query round it. The
+//! other way round a CTE of a template would hide a table of the caller's that has its name. So these are called like
+//! nobody's table, after their macro: `WITH "lookalike: seed" AS (SELECT … FROM "$seed")`.
 
 use std::ops::ControlFlow;
 
@@ -18,7 +20,11 @@ use crate::error::{Error, Result, SqlState};
 ///
 /// # Errors
 /// XX000 if the template itself is wrong.
-pub(super) fn fill(template: &str, source: Source, slots: &[(&str, Expr)]) -> Result<Query> {
+pub(super) fn fill(
+    template: &str,
+    sources: impl IntoIterator<Item = (&'static str, Source)>,
+    slots: &[(&str, Expr)],
+) -> Result<Query> {
     let wrong = |what: &str| Error::new(SqlState::INTERNAL_ERROR, format!("a macro's template is wrong: {what}"));
     let dialect = PostgreSqlDialect {};
     // Tokens without their places, which would point into the caller's text.
@@ -27,13 +33,8 @@ pub(super) fn fill(template: &str, source: Source, slots: &[(&str, Expr)]) -> Re
     let Statement::Query(mut query) = statement else {
         return Err(wrong("not a query"));
     };
-    let source = match source {
-        Source::Named(name) => Filled::Table(ObjectName::from(
-            name.schema.into_iter().chain([name.name]).map(|part| Ident::with_quote('"', part)).collect::<Vec<_>>(),
-        )),
-        Source::Query(query) => Filled::Query(query),
-    };
-    match VisitMut::visit(&mut query, &mut Filling { source: &source, slots }) {
+    let sources: Vec<(&str, Filled)> = sources.into_iter().map(|(slot, source)| (slot, filled(source))).collect();
+    match VisitMut::visit(&mut query, &mut Filling { sources: &sources, slots }) {
         ControlFlow::Continue(()) => Ok(*query),
         ControlFlow::Break(slot) => Err(wrong(&format!("nothing fills {slot}"))),
     }
@@ -44,13 +45,22 @@ pub(super) fn alias(name: &str) -> TableAlias {
     TableAlias { explicit: true, name: Ident::with_quote('"', name), columns: Vec::new(), at: None }
 }
 
+fn filled(source: Source) -> Filled {
+    match source {
+        Source::Named(name) => Filled::Table(ObjectName::from(
+            name.schema.into_iter().chain([name.name]).map(|part| Ident::with_quote('"', part)).collect::<Vec<_>>(),
+        )),
+        Source::Query(query) => Filled::Query(query),
+    }
+}
+
 enum Filled {
     Table(ObjectName),
     Query(Box<Query>),
 }
 
 struct Filling<'a> {
-    source: &'a Filled,
+    sources: &'a [(&'a str, Filled)],
     slots: &'a [(&'a str, Expr)],
 }
 
@@ -71,20 +81,22 @@ impl VisitorMut for Filling<'_> {
     }
 
     fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<String> {
-        if let TableFactor::Table { name, .. } = factor {
-            if name.0.len() == 1 && name.0[0].as_ident().is_some_and(|ident| ident.value == "$source") {
-                match self.source {
-                    Filled::Table(table) => *name = table.clone(),
-                    Filled::Query(query) => {
-                        *factor = TableFactor::Derived {
-                            lateral: false,
-                            subquery: query.clone(),
-                            alias: Some(alias("source")),
-                            sample: None,
-                        }
-                    }
+        let TableFactor::Table { name, alias: given, .. } = factor else { return ControlFlow::Continue(()) };
+        let [only] = name.0.as_slice() else { return ControlFlow::Continue(()) };
+        let Some(slot) = only.as_ident().and_then(|ident| ident.value.strip_prefix('$')) else {
+            return ControlFlow::Continue(());
+        };
+        match self.sources.iter().find(|(known, _)| *known == slot) {
+            Some((_, Filled::Table(table))) => *name = table.clone(),
+            Some((known, Filled::Query(query))) => {
+                *factor = TableFactor::Derived {
+                    lateral: false,
+                    subquery: query.clone(),
+                    alias: Some(given.clone().unwrap_or_else(|| alias(known))),
+                    sample: None,
                 }
             }
+            None => return ControlFlow::Break(format!("${slot}")),
         }
         ControlFlow::Continue(())
     }
@@ -105,7 +117,7 @@ mod tests {
         // A column that is called like a slot is a column.
         let query = fill(
             "SELECT max(\"$a\") FROM \"$source\" WHERE \"$b\" = 1",
-            source,
+            [("source", source)],
             &[("a", column("$b")), ("b", column("x"))],
         );
         assert_eq!(query.unwrap().to_string(), r#"SELECT max(("$b")) FROM "s"."it""s" WHERE ("x") = 1"#);
@@ -114,6 +126,9 @@ mod tests {
     #[test]
     fn a_slot_without_filling_is_an_error() {
         let source = Source::Named(QualifiedName { schema: None, name: "t".into() });
-        assert_eq!(fill("SELECT \"$a\" FROM \"$source\"", source, &[]).unwrap_err().sqlstate, SqlState::INTERNAL_ERROR);
+        assert_eq!(
+            fill("SELECT \"$a\" FROM \"$source\"", [("source", source)], &[]).unwrap_err().sqlstate,
+            SqlState::INTERNAL_ERROR
+        );
     }
 }

@@ -5,9 +5,11 @@ mod key_bytes;
 
 use datafusion_expr::ScalarUDF;
 
+use crate::Functions;
+
 pub use audience_bucket::{AudienceBucket, bucket_of};
 
-/// The scalar functions of this package.
-pub(crate) fn scalars() -> Vec<ScalarUDF> {
-    vec![ScalarUDF::from(AudienceBucket)]
+/// The functions of this package.
+pub(crate) fn functions() -> Functions {
+    Functions { scalars: vec![ScalarUDF::from(AudienceBucket)], ..Functions::default() }
 }

@@ -7,15 +7,16 @@ mod segment_map;
 
 use datafusion_expr::{ScalarUDF, WindowUDF};
 
+use crate::Functions;
+
 pub use rfm_score::RfmScore;
 pub use rfm_segment::RfmSegment;
 
-/// The scalar functions of this package.
-pub(crate) fn scalars() -> Vec<ScalarUDF> {
-    vec![ScalarUDF::from(RfmSegment)]
-}
-
-/// The window functions of this package.
-pub(crate) fn windows() -> Vec<WindowUDF> {
-    vec![WindowUDF::from(RfmScore)]
+/// The functions of this package.
+pub(crate) fn functions() -> Functions {
+    Functions {
+        scalars: vec![ScalarUDF::from(RfmSegment)],
+        windows: vec![WindowUDF::from(RfmScore)],
+        ..Functions::default()
+    }
 }
