@@ -27,13 +27,13 @@ use super::identifiers::{Identifiers, coerced, evaluated};
     description = "Returns an identifier as an advertising platform wants to receive it: normalised by that platform's rules, then SHA-256 (hexadecimal; for uid2 the Base64 of its bytes), or in the clear where the platform wants it so. NULL for NULL, for an empty or invalid value, and for the hash of an empty value; a value that is a hash already is passed on.",
     syntax_example = "audience_hash(platform, field, value [, region])",
     sql_example = r#"```sql
-> SELECT field, audience_hash('meta', 'phone', phone, 'FR') AS meta, audience_hash('google', 'zip', zip) AS zip FROM (VALUES ('a shop', '06 12 34 56 78', '75018'), ('nobody', 'n/a', '')) AS t (field, phone, zip);
-+--------+------------------------------------------------------------------+-------+
-| field  | meta                                                             | zip   |
-+--------+------------------------------------------------------------------+-------+
-| a shop | 8a3e7886c9335e82e02299fa3e87b46e2de3b0c63d56003e30a5029394a47661 | 75018 |
-| nobody |                                                                  |       |
-+--------+------------------------------------------------------------------+-------+
+> SELECT who, audience_hash('meta', 'phone', phone, 'FR') AS meta, audience_hash('google', 'zip', zip) AS zip FROM (VALUES ('ada', '06 12 34 56 78', '75018'), ('bo', 'n/a', '')) AS t (who, phone, zip) ORDER BY who;
++-----+------------------------------------------------------------------+-------+
+| who | meta                                                             | zip   |
++-----+------------------------------------------------------------------+-------+
+| ada | 8a3e7886c9335e82e02299fa3e87b46e2de3b0c63d56003e30a5029394a47661 | 75018 |
+| bo  |                                                                  |       |
++-----+------------------------------------------------------------------+-------+
 ```"#,
     argument(
         name = "platform",

@@ -30,7 +30,7 @@ const FUNCTION: &str = "hash_audit";
     description = "Counts what audience_hash makes of values, to see why few of them match: a STRUCT of total rows, nulls, empty, invalid, already_hashed, normalized (hashed, or in the clear where the platform wants that), changed (of these, how many hash otherwise than they stand, so that sha256 of the column would have failed) and distinct_identifiers (the most that can match). DISTINCT is not taken.",
     syntax_example = "hash_audit(platform, field, value [, region])",
     sql_example = r#"```sql
-> SELECT a.total, a.nulls, a.empty, a.invalid, a.already_hashed, a.normalized, a.changed, a.distinct_identifiers FROM (SELECT hash_audit('meta', 'email', email) AS a FROM (VALUES ('ada@example.com'), ('ADA@example.com '), ('bo'), (''), (NULL)) AS t (email)) AS audit;
+> SELECT a.total AS total, a.nulls AS nulls, a.empty AS empty, a.invalid AS invalid, a.already_hashed AS already_hashed, a.normalized AS normalized, a.changed AS changed, a.distinct_identifiers AS distinct_identifiers FROM (SELECT hash_audit('meta', 'email', email) AS a FROM (VALUES ('ada@example.com'), ('ADA@example.com '), ('bo'), (''), (NULL)) AS t (email)) AS audit;
 +-------+-------+-------+---------+----------------+------------+---------+----------------------+
 | total | nulls | empty | invalid | already_hashed | normalized | changed | distinct_identifiers |
 +-------+-------+-------+---------+----------------+------------+---------+----------------------+

@@ -26,7 +26,7 @@ const MAX_VENDORS: usize = 64 << 20;
     description = "Returns all that a TC string of the IAB's Transparency and Consent Framework (versions 2.0 to 2.3) says, as a STRUCT: version, created, updated, cmp_id, cmp_version, consent_screen, consent_language, vendor_list_version, policy_version, is_service_specific, use_non_standard_texts, special_features, purposes (consented to), legitimate_interests, purpose_one_treatment, publisher_country, vendors, vendor_legitimate_interests, publisher_restrictions (a list of purpose, restriction and vendors), disclosed_vendors, and the publisher's own purposes: publisher_purposes, publisher_legitimate_interests, custom_purposes, custom_legitimate_interests. What is in a segment that the string does not have is NULL. NULL for NULL and for a string that can't be read in full.",
     syntax_example = "tcf_decode(tc)",
     sql_example = r#"```sql
-> SELECT d.cmp_id, d.updated, d.purposes, d.vendors, d.disclosed_vendors, d.publisher_country FROM (SELECT tcf_decode('CQSbk4AQSbk4ANwAAAENAwCgAAAAAAAAAAYgACPAAAAA.IDKQA4AAgAKAGQAygAAA.YAAAAAAAAAAA') AS d) AS decoded;
+> SELECT d.cmp_id AS cmp_id, d.updated AS updated, d.purposes AS purposes, d.vendors AS vendors, d.disclosed_vendors AS disclosed_vendors, d.publisher_country AS publisher_country FROM (SELECT tcf_decode('CQSbk4AQSbk4ANwAAAENAwCgAAAAAAAAAAYgACPAAAAA.IDKQA4AAgAKAGQAygAAA.YAAAAAAAAAAA') AS d) AS decoded;
 +--------+----------------------+----------+--------------+---------------------------+-------------------+
 | cmp_id | updated              | purposes | vendors      | disclosed_vendors         | publisher_country |
 +--------+----------------------+----------+--------------+---------------------------+-------------------+
