@@ -23,6 +23,7 @@ mod pg_namespace;
 mod pg_proc;
 mod pg_stat;
 pub(crate) mod pg_views;
+mod probe;
 pub(crate) mod roles;
 pub(crate) mod rows;
 mod sizes;

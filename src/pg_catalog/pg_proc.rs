@@ -5,10 +5,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
 use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::function::WindowUDFFieldArgs;
 use datafusion::logical_expr::{Documentation, Signature, TypeSignature, Volatility};
 
+use super::probe::{self, Probed, probe};
 use super::rows::{Datum, Rows};
 use super::table::Wanted;
 use super::{PgCatalog, builtin, functions, oids};
@@ -63,7 +66,35 @@ struct Declared<'a> {
     kind: &'static str,
     signature: Option<&'a Signature>,
     documentation: Option<&'a Documentation>,
+    /// Where it checks its arguments itself.
+    probed: Option<Probed>,
     returns: Option<u32>,
+}
+
+impl<'a> Declared<'a> {
+    /// A function that says no more than its kind.
+    fn of_kind(kind: &'static str) -> Self {
+        Self { kind, signature: None, documentation: None, probed: None, returns: None }
+    }
+
+    /// One with a signature, asked for its types where the signature does not have them.
+    fn asked(
+        kind: &'static str,
+        signature: &'a Signature,
+        documentation: Option<&'a Documentation>,
+        coerce: impl Fn(&[DataType]) -> Result<Vec<DataType>>,
+        returns: impl Fn(&[DataType]) -> Result<DataType>,
+    ) -> Self {
+        let of_exact = exact(signature).and_then(|types| returns(&types).ok());
+        let count = documentation.and_then(|documentation| documentation.arguments.as_ref()).map(Vec::len);
+        let probed = match (&signature.type_signature, count) {
+            (TypeSignature::UserDefined, Some(count)) => probe(count, coerce, returns),
+            _ => None,
+        };
+        let result = of_exact.or_else(|| probed.as_ref()?.returns.clone());
+        let returns = result.map(|result| type_oid(&result));
+        Self { kind, signature: Some(signature), documentation, probed, returns }
+    }
 }
 
 impl EngineFunctions {
@@ -71,46 +102,39 @@ impl EngineFunctions {
     pub(crate) fn of(state: &SessionState) -> Self {
         let mut all = Vec::new();
         for (name, function) in state.scalar_functions() {
-            let returns = exact(function.signature()).and_then(|types| function.return_type(&types).ok());
-            let declared = Declared {
-                kind: "f",
-                signature: Some(function.signature()),
-                documentation: function.documentation(),
-                returns: returns.map(|returns| type_oid(&returns)),
-            };
-            add(&mut all, name, &declared);
+            let coerce = |types: &[DataType]| function.coerce_types(types);
+            let returns = |types: &[DataType]| function.return_type(types);
+            let (signature, documentation) = (function.signature(), function.documentation());
+            add(&mut all, name, &Declared::asked("f", signature, documentation, coerce, returns));
         }
         for (name, function) in state.aggregate_functions() {
-            let returns = exact(function.signature()).and_then(|types| function.return_type(&types).ok());
-            let declared = Declared {
-                kind: "a",
-                signature: Some(function.signature()),
-                documentation: function.documentation(),
-                returns: returns.map(|returns| type_oid(&returns)),
-            };
-            add(&mut all, name, &declared);
+            let coerce = |types: &[DataType]| function.coerce_types(types);
+            let returns = |types: &[DataType]| function.return_type(types);
+            let (signature, documentation) = (function.signature(), function.documentation());
+            add(&mut all, name, &Declared::asked("a", signature, documentation, coerce, returns));
         }
         for (name, function) in state.window_functions() {
             // Aggregates over windows are aggregates.
             if state.aggregate_functions().contains_key(name) {
                 continue;
             }
-            let signature = Some(function.signature());
-            add(
-                &mut all,
-                name,
-                &Declared { kind: "w", signature, documentation: function.documentation(), returns: None },
-            );
+            let coerce = |types: &[DataType]| function.coerce_types(types);
+            let returns = |types: &[DataType]| {
+                let fields = probe::fields(types);
+                function.field(WindowUDFFieldArgs::new(&fields, name)).map(|field| field.data_type().clone())
+            };
+            let (signature, documentation) = (function.signature(), function.documentation());
+            add(&mut all, name, &Declared::asked("w", signature, documentation, coerce, returns));
         }
         let of_catalogs = functions::names().map(str::to_owned);
         for name in of_catalogs.chain(state.table_functions().keys().cloned()) {
             let name = name.as_str();
             if !state.scalar_functions().contains_key(name) {
-                add(&mut all, name, &Declared { kind: "f", signature: None, documentation: None, returns: None });
+                add(&mut all, name, &Declared::of_kind("f"));
             }
         }
         for table_function in MACROS {
-            let declared = Declared { kind: "f", signature: None, documentation: None, returns: Some(RECORD) };
+            let declared = Declared { returns: Some(RECORD), ..Declared::of_kind("f") };
             add(&mut all, table_function.name, &declared);
             if let Some(function) = all.last_mut() {
                 function.returns_set = true;
@@ -159,9 +183,12 @@ fn add(all: &mut Vec<EngineFunction>, name: &str, declared: &Declared<'_>) {
         .and_then(|documentation| documentation.arguments.as_ref())
         .map(|arguments| arguments.iter().map(|(name, _)| name.clone()).collect())
         .unwrap_or_default();
-    let arguments: Vec<u32> = match declared.signature.and_then(exact) {
-        Some(types) => types.iter().map(type_oid).collect(),
-        None => vec![ANY; names.len().max(declared.signature.map_or(0, arity))],
+    let arguments: Vec<u32> = match (declared.signature.and_then(exact), &declared.probed) {
+        (Some(types), _) => types.iter().map(type_oid).collect(),
+        (None, Some(probed)) => {
+            probed.arguments.iter().map(|argument| argument.as_ref().map_or(ANY, type_oid)).collect()
+        }
+        (None, None) => vec![ANY; names.len().max(declared.signature.map_or(0, arity))],
     };
     all.push(EngineFunction {
         oid: oids::function(name, &arguments),
@@ -183,7 +210,10 @@ fn add(all: &mut Vec<EngineFunction>, name: &str, declared: &Declared<'_>) {
         strict: false,
         leakproof: false,
         parallel: "s",
-        description: documentation.map(|documentation| documentation.description.trim().to_owned()),
+        // Which arguments may be left out, only the syntax says.
+        description: documentation.map(|documentation| {
+            format!("{}: {}", documentation.syntax_example.trim(), documentation.description.trim())
+        }),
     });
 }
 
@@ -217,7 +247,7 @@ fn types_functions() -> BTreeSet<u32> {
 }
 
 /// The argument types of a function that takes exactly these.
-fn exact(signature: &Signature) -> Option<Vec<datafusion::arrow::datatypes::DataType>> {
+fn exact(signature: &Signature) -> Option<Vec<DataType>> {
     match &signature.type_signature {
         TypeSignature::Exact(types) => Some(types.clone()),
         TypeSignature::Nullary => Some(Vec::new()),
@@ -236,10 +266,10 @@ fn arity(signature: &Signature) -> usize {
     }
 }
 
-fn type_oid(data_type: &datafusion::arrow::datatypes::DataType) -> u32 {
+fn type_oid(data_type: &DataType) -> u32 {
     match data_type {
-        datafusion::arrow::datatypes::DataType::Null => ANYELEMENT,
-        other => PgType::of(&datafusion::arrow::datatypes::Field::new("", other.clone(), true)).oid,
+        DataType::Null => ANYELEMENT,
+        other => PgType::of(&Field::new("", other.clone(), true)).oid,
     }
 }
 

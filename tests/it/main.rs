@@ -26,6 +26,7 @@ mod plans;
 mod process;
 mod raw;
 mod reference;
+mod reference_docs;
 mod roles;
 mod sessions;
 mod shutdown;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
     trials.extend(lease::trials());
     trials.extend(maintenance::trials());
     trials.extend(reference::trials());
+    trials.extend(reference_docs::trials());
     trials.extend(roles::trials());
     trials.extend(load::trials());
     trials.extend(demo::trials());
