@@ -11,6 +11,7 @@
 //! `tests/slt/macros`.
 
 mod call;
+mod clv_summary;
 mod rfm;
 mod template;
 
@@ -35,7 +36,10 @@ pub(crate) struct Macro {
 }
 
 /// All of them, by name.
-pub(crate) static MACROS: &[Macro] = &[rfm::RFM];
+pub(crate) static MACROS: &[Macro] = &[
+    clv_summary::CLV_SUMMARY,
+    rfm::RFM,
+];
 
 /// Replaces every call of a macro in a query, also inside of other calls.
 ///

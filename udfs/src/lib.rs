@@ -35,6 +35,7 @@ mod invalid_argument;
 pub mod lookalike;
 pub mod places;
 pub mod rfm;
+mod rows;
 pub mod sets;
 pub mod value;
 
