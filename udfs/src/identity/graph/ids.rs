@@ -10,7 +10,7 @@ use std::mem::size_of;
 use std::sync::Arc;
 
 use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringViewArray};
-use datafusion_common::arrow::buffer::{Buffer, ScalarBuffer};
+use datafusion_common::arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
 use datafusion_common::arrow::compute::cast;
 use datafusion_common::arrow::datatypes::{DataType, Int64Type};
 use datafusion_common::{Result, plan_err};
@@ -21,6 +21,10 @@ use crate::InvalidArgument;
 
 /// Bytes that a view holds itself.
 const INLINE: usize = 12;
+/// So many rows are looked up at once.
+const CHUNK: usize = 256;
+/// So many texts are sorted by comparison.
+const FEW: usize = 16;
 /// A block has at least so many bytes, and doubles up to the second.
 const BLOCKS: (usize, usize) = (4 << 10, 8 << 20);
 
@@ -54,34 +58,65 @@ impl Ids {
     }
 
     /// The codes of a column's values, [`NONE`] for NULL; ids that are new get one.
+    ///
+    /// The table is far larger than a cache. So a chunk of slots, and then of views, is read at once, since reads that
+    /// do not wait for one another overlap; only what is not found that way is searched for row by row.
     pub(super) fn encode(&mut self, column: &ArrayRef) -> Result<Vec<u32>> {
-        if self.data_type == DataType::Utf8View {
-            let column = cast(column, &DataType::Utf8View)?;
+        let text = self.data_type == DataType::Utf8View;
+        let column = cast(column, if text { &DataType::Utf8View } else { &DataType::Int64 })?;
+        if text {
             let column = column.as_string_view();
-            return (0..column.len())
-                .map(|row| if column.is_null(row) { Ok(NONE) } else { self.text_code(column, row) })
-                .collect();
-        }
-        let column = cast(column, &DataType::Int64)?;
-        let numbers = column.as_primitive::<Int64Type>();
-        numbers.iter().map(|number| number.map_or(Ok(NONE), |number| self.code(number as u64 as u128, &[]))).collect()
-    }
-
-    fn text_code(&mut self, column: &StringViewArray, row: usize) -> Result<u32> {
-        let view = column.views()[row];
-        if view as u32 as usize <= INLINE {
-            self.code(view, &[])
+            let long = |row: usize| column.value(row).as_bytes();
+            self.encode_views(column.views(), column.nulls(), long)
         } else {
-            self.code(view, column.value(row).as_bytes())
+            let column = column.as_primitive::<Int64Type>();
+            let views: Vec<u128> = column.values().iter().map(|number| u128::from(*number as u64)).collect();
+            self.encode_views(&views, column.nulls(), |_| &[])
         }
     }
 
-    /// The code of an id; `long` has its bytes if the view does not hold them.
-    fn code(&mut self, view: u128, long: &[u8]) -> Result<u32> {
-        if self.slots.len() < 2 * (self.views.len() + 1) {
+    fn encode_views<'a>(
+        &mut self,
+        views: &[u128],
+        nulls: Option<&NullBuffer>,
+        long: impl Fn(usize) -> &'a [u8],
+    ) -> Result<Vec<u32>> {
+        let text = self.data_type == DataType::Utf8View;
+        let long = |view: u128, row: usize| if text && view as u32 as usize > INLINE { long(row) } else { &[] };
+        let known = |row: usize| nulls.is_none_or(|nulls| nulls.is_valid(row));
+        let mut codes = vec![NONE; views.len()];
+        let mut found = [(0_u32, 0_u64); CHUNK];
+        for (chunk, start) in views.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
+            self.reserve(chunk.len());
+            let mask = self.slots.len() - 1;
+            for ((found, view), row) in found.iter_mut().zip(chunk).zip(start..) {
+                let hash = if known(row) { hash(*view, long(*view, row)) } else { 0 };
+                *found = (hash, self.slots[hash as usize & mask]);
+            }
+            for (((hash, slot), view), row) in found.iter().zip(chunk).zip(start..) {
+                let same = *slot != 0 && (slot >> 32) as u32 == *hash && known(row);
+                if same && self.is(*slot as u32 - 1, *view, long(*view, row)) {
+                    codes[row] = *slot as u32 - 1;
+                }
+            }
+            for (((hash, _), view), row) in found.iter().zip(chunk).zip(start..) {
+                if codes[row] == NONE && known(row) {
+                    codes[row] = self.code(*hash, *view, long(*view, row))?;
+                }
+            }
+        }
+        Ok(codes)
+    }
+
+    /// Makes room for so many ids more.
+    fn reserve(&mut self, more: usize) {
+        while self.slots.len() < 2 * (self.views.len() + more) {
             self.grow();
         }
-        let hash = if long.is_empty() { mix(view) } else { XxHash3_64::oneshot(long) as u32 };
+    }
+
+    /// The code of an id, for which there is room; `long` has its bytes if the view does not hold them.
+    fn code(&mut self, hash: u32, view: u128, long: &[u8]) -> Result<u32> {
         let mask = self.slots.len() - 1;
         let mut place = hash as usize & mask;
         loop {
@@ -147,37 +182,70 @@ impl Ids {
         &block[offset..offset + length]
     }
 
-    /// The first 12 bytes as a number that is ordered as the ids are, as far as these go.
-    fn prefix(&self, view: u128) -> u128 {
+    /// Twelve bytes from `depth` on, filled up with zeros, as a number that is ordered as they are.
+    fn prefix(&self, code: u32, depth: usize) -> u128 {
+        let view = self.views[code as usize];
         if self.data_type != DataType::Utf8View {
             return u128::from(view as u64 ^ 1 << 63);
         }
         if view as u32 as usize <= INLINE {
-            return (view >> 32).swap_bytes() >> 32;
+            let all = (view >> 32).swap_bytes() >> 32;
+            return if depth == 0 { all } else { 0 };
         }
-        self.long(view).iter().take(INLINE).fold(0, |prefix, byte| prefix << 8 | u128::from(*byte))
+        let text = self.long(view).get(depth..).unwrap_or_default();
+        let mut prefix = [0; 16];
+        let taken = text.len().min(INLINE);
+        prefix[4..4 + taken].copy_from_slice(&text[..taken]);
+        u128::from_be_bytes(prefix)
     }
 
-    /// Compares texts that agree in their first 12 bytes, filled up with zeros.
+    fn length(&self, code: u32) -> usize {
+        self.views[code as usize] as u32 as usize
+    }
+
     fn compare(&self, a: u32, b: u32) -> Ordering {
         let (a, b) = (self.views[a as usize], self.views[b as usize]);
-        let (length_a, length_b) = (a as u32 as usize, b as u32 as usize);
-        if length_a.min(length_b) <= INLINE { length_a.cmp(&length_b) } else { self.long(a).cmp(self.long(b)) }
+        let (held_a, held_b) = (a.to_le_bytes(), b.to_le_bytes());
+        self.bytes(a, &held_a).cmp(self.bytes(b, &held_b))
+    }
+
+    fn bytes<'a>(&'a self, view: u128, held: &'a [u8; 16]) -> &'a [u8] {
+        let length = view as u32 as usize;
+        if length <= INLINE { &held[4..4 + length] } else { self.long(view) }
     }
 
     /// All codes in the order of their ids: numbers by value, texts by their bytes.
+    ///
+    /// Twelve bytes at a time: ids that agree in them are sorted by the next twelve, few of them by comparison.
     pub(super) fn sorted(&self) -> Vec<u32> {
-        let mut keys: Vec<u128> =
-            self.views.iter().zip(0_u32..).map(|(view, code)| self.prefix(*view) << 32 | u128::from(code)).collect();
-        keys.sort_unstable();
-        let mut order: Vec<u32> = keys.iter().map(|key| *key as u32).collect();
-        if self.data_type == DataType::Utf8View {
-            let mut start = 0;
-            for run in keys.chunk_by(|a, b| a >> 32 == b >> 32) {
-                if run.len() > 1 {
-                    order[start..start + run.len()].sort_unstable_by(|a, b| self.compare(*a, *b));
+        let mut order: Vec<u32> = (0..self.views.len() as u32).collect();
+        let mut keys: Vec<u128> = Vec::new();
+        let mut runs = vec![(0..order.len(), 0)];
+        while let Some((range, depth)) = runs.pop() {
+            let run = &mut order[range.clone()];
+            if depth > 0 && run.len() <= FEW {
+                run.sort_unstable_by(|a, b| self.compare(*a, *b));
+                continue;
+            }
+            keys.clear();
+            keys.extend(run.iter().map(|code| self.prefix(*code, depth) << 32 | u128::from(*code)));
+            keys.sort_unstable();
+            run.iter_mut().zip(&keys).for_each(|(code, key)| *code = *key as u32);
+            if self.data_type != DataType::Utf8View {
+                continue;
+            }
+            let mut start = range.start;
+            for same in keys.chunk_by(|a, b| a >> 32 == b >> 32) {
+                let end = start + same.len();
+                if same.len() > 1 {
+                    // Of texts that end here the shorter is the smaller: they differ in zeros only.
+                    let beyond = depth + INLINE;
+                    let run = &mut order[start..end];
+                    run.sort_unstable_by_key(|code| self.length(*code).min(beyond + 1));
+                    let ended = run.partition_point(|code| self.length(*code) <= beyond);
+                    runs.push((start + ended..end, beyond));
                 }
-                start += run.len();
+                start = end;
             }
         }
         order
@@ -196,6 +264,10 @@ impl Ids {
         }
         Ok(Arc::new(StringViewArray::try_new(views.collect::<ScalarBuffer<u128>>(), blocks, None)?))
     }
+}
+
+fn hash(view: u128, long: &[u8]) -> u32 {
+    if long.is_empty() { mix(view) } else { XxHash3_64::oneshot(long) as u32 }
 }
 
 /// A hash of 16 bytes: both halves multiplied into 128 bits, and folded.
@@ -227,6 +299,21 @@ mod tests {
         let mut expected = texts[..9].to_vec();
         expected.sort_unstable();
         assert_eq!(sorted, expected);
+    }
+
+    #[test]
+    fn texts_with_a_long_common_start_are_ordered() {
+        let ends = (0..200).map(|number| format!("{}{}", number * 7919 % 200, "\0".repeat(number % 5)));
+        let starts = ["", "twelve bytes", "more than twelve bytes", "more than twelve bytes "];
+        let mut texts: Vec<String> = ends.flat_map(|end| starts.map(|start| format!("{start}{end}"))).collect();
+        texts.extend((0..40).map(|number| "\0".repeat(number)));
+        let column: ArrayRef = Arc::new(StringArray::from(texts.clone()));
+        let mut ids = Ids::new(DataType::Utf8View);
+        ids.encode(&column).unwrap();
+        let sorted = ids.column(&ids.sorted()).unwrap();
+        texts.sort_unstable();
+        texts.dedup();
+        assert!(sorted.as_string_view().iter().flatten().eq(texts.iter().map(String::as_str)));
     }
 
     #[test]
