@@ -1,0 +1,58 @@
+//! `metaphone(name)`: an English word by how it is spoken.
+//!
+//! Philips (Hanging on the Metaphone, 1990), as Apache Commons Codec codes it, without a limit of length.
+//!
+//! * Accents and ligatures are folded, then all but the letters A to Z is dropped, blanks too: several words are coded as
+//!   one. NULL, and a text without such letters: NULL.
+//! * Cost: O(length).
+
+use datafusion_macros::user_doc;
+use rphonetic::{Encoder, Metaphone as Philips};
+
+use super::folding::latin_capitals;
+use super::texts::text_function;
+
+/// The function `metaphone`.
+#[user_doc(
+    doc_section(label = "Identity Functions"),
+    description = "Returns the Metaphone code of a name: its consonants as English speaks them, so that names that sound alike agree. NULL for NULL and for a text without letters.",
+    syntax_example = "metaphone(name)",
+    sql_example = r#"```sql
+> SELECT metaphone('Thompson') AS a, metaphone('Tomson') AS b;
++------+------+
+| a    | b    |
++------+------+
+| TMSN | TMSN |
++------+------+
+```"#,
+    argument(name = "name", description = "A name, text. Accents and all but letters do not count.")
+)]
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct Metaphone;
+
+text_function!(Metaphone, "metaphone", [], coded);
+
+fn coded(name: &str, code: &mut String) -> bool {
+    let letters = latin_capitals(name);
+    if !letters.is_empty() {
+        code.push_str(&Philips::new(None).encode(&letters));
+    }
+    !code.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_sound_alike() {
+        let of = |name: &str| {
+            let mut code = String::new();
+            coded(name, &mut code).then_some(code)
+        };
+        for (name, expected) in [("Thompson", "TMSN"), ("Tomson", "TMSN"), ("Knight", "NT"), ("Philips", "FLPS")] {
+            assert_eq!(of(name).as_deref(), Some(expected), "{name}");
+        }
+        assert_eq!(of("42"), None);
+    }
+}

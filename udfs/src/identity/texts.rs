@@ -1,0 +1,121 @@
+//! What functions of texts have in common: their arguments, row by row, and one row for constants.
+
+use std::sync::Arc;
+
+use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
+use datafusion_common::arrow::datatypes::DataType;
+use datafusion_common::{Result, ScalarValue, plan_err};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs};
+
+/// Text for each of the arguments.
+///
+/// # Errors
+/// If there are more or fewer arguments, or one is not text.
+pub(super) fn text_types(function: &str, types: &[DataType], least: usize, most: usize) -> Result<Vec<DataType>> {
+    if !(least..=most).contains(&types.len()) {
+        let number = if least == most { least.to_string() } else { format!("from {least} to {most}") };
+        return plan_err!("{function} takes {number} arguments, not {}", types.len());
+    }
+    if let Some(other) = types.iter().find(|given| !is_text(given)) {
+        return plan_err!("{function} takes text, not {other}");
+    }
+    Ok(vec![DataType::Utf8View; types.len()])
+}
+
+fn is_text(given: &DataType) -> bool {
+    match given {
+        DataType::Dictionary(_, value) => is_text(value),
+        other => other.is_string() || other.is_null(),
+    }
+}
+
+/// Calls `each` with all arguments as arrays: of one row if they are constants, whose result is then a constant.
+pub(super) fn by_rows(
+    args: &ScalarFunctionArgs,
+    each: impl FnOnce(&[ArrayRef]) -> Result<ArrayRef>,
+) -> Result<ColumnarValue> {
+    let constant = args.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
+    let rows = if constant { 1 } else { args.number_rows };
+    let arrays = args.args.iter().map(|value| value.to_array(rows)).collect::<Result<Vec<_>>>()?;
+    let result = each(&arrays)?;
+    Ok(if constant {
+        ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)
+    } else {
+        ColumnarValue::Array(result)
+    })
+}
+
+/// The text that `of` appends for each row, NULL where it says so.
+pub(super) fn rewritten(texts: &ArrayRef, mut of: impl FnMut(&str, &mut String) -> bool) -> ArrayRef {
+    let texts = texts.as_string_view();
+    let mut result = StringBuilder::with_capacity(texts.len(), texts.len() * 8);
+    let mut text = String::new();
+    for given in texts {
+        text.clear();
+        match given {
+            Some(given) if of(given, &mut text) => result.append_value(&text),
+            _ => result.append_null(),
+        }
+    }
+    Arc::new(result.finish())
+}
+
+/// A function of one text that gives a text: its name, and what it appends for a text that is not NULL.
+macro_rules! text_function {
+    ($function:ident, $name:literal, $aliases:expr, $of:expr) => {
+        static SIGNATURE: std::sync::LazyLock<datafusion_expr::Signature> = std::sync::LazyLock::new(|| {
+            datafusion_expr::Signature::user_defined(datafusion_expr::Volatility::Immutable)
+        });
+
+        static ALIASES: std::sync::LazyLock<Vec<String>> =
+            std::sync::LazyLock::new(|| AsRef::<[&str]>::as_ref(&$aliases).iter().map(|s| (*s).to_owned()).collect());
+
+        impl datafusion_expr::ScalarUDFImpl for $function {
+            fn name(&self) -> &str {
+                $name
+            }
+
+            fn aliases(&self) -> &[String] {
+                &ALIASES
+            }
+
+            fn signature(&self) -> &datafusion_expr::Signature {
+                &SIGNATURE
+            }
+
+            fn return_type(
+                &self,
+                _: &[datafusion_common::arrow::datatypes::DataType],
+            ) -> datafusion_common::Result<datafusion_common::arrow::datatypes::DataType> {
+                Ok(datafusion_common::arrow::datatypes::DataType::Utf8)
+            }
+
+            fn coerce_types(
+                &self,
+                types: &[datafusion_common::arrow::datatypes::DataType],
+            ) -> datafusion_common::Result<Vec<datafusion_common::arrow::datatypes::DataType>> {
+                super::texts::text_types($name, types, 1, 1)
+            }
+
+            fn is_strict(&self) -> bool {
+                true
+            }
+
+            fn invoke_with_args(
+                &self,
+                args: datafusion_expr::ScalarFunctionArgs,
+            ) -> datafusion_common::Result<datafusion_expr::ColumnarValue> {
+                super::texts::by_rows(&args, |columns| match columns {
+                    [texts] => Ok(super::texts::rewritten(texts, $of)),
+                    _ => datafusion_common::plan_err!("{} takes a text", $name),
+                })
+            }
+
+            fn documentation(&self) -> Option<&datafusion_expr::Documentation> {
+                self.doc()
+            }
+        }
+    };
+}
+
+pub(super) use text_function;
