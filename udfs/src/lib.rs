@@ -37,6 +37,7 @@ pub mod places;
 pub mod rfm;
 pub mod sets;
 pub mod value;
+mod window;
 
 use std::iter::once;
 use std::sync::Arc;
