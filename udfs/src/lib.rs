@@ -36,6 +36,7 @@ pub mod lookalike;
 pub mod places;
 pub mod rfm;
 pub mod sets;
+mod single_group;
 pub mod value;
 mod window;
 
