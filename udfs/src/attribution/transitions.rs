@@ -179,9 +179,9 @@ mod tests {
         let toy = [("C1>C2>C3", 1.0, 0.0), ("C1", 0.0, 1.0), ("C2>C3", 0.0, 1.0)];
         let expected = [owed("C1", 0.2, Some(0.5)), owed("C2", 0.4, Some(1.0)), owed("C3", 0.4, Some(1.0))];
         assert_eq!(effects(1, &toy), expected);
-        // With two channels remembered the paths are told apart: all conversions have all three.
+        // With three channels remembered the paths are told apart: all conversions have all three.
         let round = (1e12_f64 / 3.0).round() / 1e12;
-        assert_eq!(effects(2, &toy).iter().map(|e| (e.1, e.2)).collect::<Vec<_>>(), [(round, Some(1.0)); 3]);
+        assert_eq!(effects(3, &toy).iter().map(|e| (e.1, e.2)).collect::<Vec<_>>(), [(round, Some(1.0)); 3]);
     }
 
     #[test]
