@@ -37,7 +37,9 @@ pub mod places;
 pub mod rfm;
 mod rows;
 pub mod sets;
+mod single_group;
 pub mod value;
+mod window;
 
 use std::iter::once;
 use std::sync::Arc;

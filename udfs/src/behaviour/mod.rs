@@ -1,8 +1,36 @@
 //! What people did, in order: funnels, retention, sequences, sessions and paths.
 
+mod matches;
+mod sess_end_if;
+mod sess_start_if;
+mod sess_timeout;
+mod session_id;
+mod sessions;
+mod time_between_next_match;
+mod time_between_previous_match;
+
+use datafusion_expr::WindowUDF;
+
 use crate::Functions;
+
+pub use sess_end_if::SessEndIf;
+pub use sess_start_if::SessStartIf;
+pub use sess_timeout::SessTimeout;
+pub use session_id::SessionId;
+pub use time_between_next_match::TimeBetweenNextMatch;
+pub use time_between_previous_match::TimeBetweenPreviousMatch;
 
 /// The functions of this package.
 pub(crate) fn functions() -> Functions {
-    Functions::default()
+    Functions {
+        windows: vec![
+            WindowUDF::from(SessEndIf),
+            WindowUDF::from(SessStartIf),
+            WindowUDF::from(SessTimeout),
+            WindowUDF::from(SessionId),
+            WindowUDF::from(TimeBetweenNextMatch),
+            WindowUDF::from(TimeBetweenPreviousMatch),
+        ],
+        ..Functions::default()
+    }
 }

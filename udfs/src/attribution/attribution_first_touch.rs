@@ -1,0 +1,66 @@
+//! `attribution_first_touch(ts, name, value) OVER (… ORDER BY ts)`: the first touch up to an event, as in
+//! Adobe Experience Platform's Query Service.
+//!
+//! * A touch is an event whose value is not NULL. NULL if there is none, or if ts is NULL; such an event is passed over.
+//! * The order is the window's, ties in ts included; its frame, which Adobe wants to be given, does not matter.
+//! * Cost: O(n) after the window's sort; 24 bytes an event beside the result.
+
+use datafusion_common::Result;
+use datafusion_common::arrow::datatypes::{DataType, FieldRef};
+use datafusion_expr::function::{PartitionEvaluatorArgs, WindowUDFFieldArgs};
+use datafusion_expr::{Documentation, PartitionEvaluator, Signature, WindowUDFImpl};
+use datafusion_macros::user_doc;
+
+use super::touch::{SIGNATURE, TouchOf, Until, coerced, field};
+
+/// The function `attribution_first_touch`.
+#[user_doc(
+    doc_section(label = "Attribution Functions"),
+    description = "Returns the first touch of the window up to the event. The result is a struct: name, the name that was given; value and timestamp of the touch; fraction, the credit of the touch, 1. A touch is an event whose value is not NULL. NULL if there is none, or if ts is NULL; such an event is passed over. The window's frame does not matter.",
+    syntax_example = "attribution_first_touch(ts, name, value) OVER ([PARTITION BY ...] ORDER BY ts)",
+    sql_example = r#"```sql
+> SELECT at, touch['value'] AS value FROM (
+    SELECT at, attribution_first_touch(at, 'paid', channel) OVER (ORDER BY at) AS touch
+    FROM (VALUES (TIMESTAMP '2024-05-01 10:00:00', 'ad', false), (TIMESTAMP '2024-05-02 10:00:00', 'mail', false), (TIMESTAMP '2024-05-03 10:00:00', NULL, true), (TIMESTAMP '2024-05-20 10:00:00', 'search', false)) AS t (at, channel, bought)
+  ) AS touches ORDER BY at;
++---------------------+-------+
+| at                  | value |
++---------------------+-------+
+| 2024-05-01T10:00:00 | ad    |
+| 2024-05-02T10:00:00 | ad    |
+| 2024-05-03T10:00:00 | ad    |
+| 2024-05-20T10:00:00 | ad    |
++---------------------+-------+
+```"#,
+    argument(name = "ts", description = "The time of the event: a timestamp or a date."),
+    argument(name = "name", description = "What the result is to be called, as text."),
+    argument(name = "value", description = "The channel of the event, of any type; NULL if the event is no touch.")
+)]
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct AttributionFirstTouch;
+
+impl WindowUDFImpl for AttributionFirstTouch {
+    fn name(&self) -> &str {
+        "attribution_first_touch"
+    }
+
+    fn signature(&self) -> &Signature {
+        &SIGNATURE
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        coerced("attribution_first_touch", types, Until::Nothing)
+    }
+
+    fn partition_evaluator(&self, args: PartitionEvaluatorArgs) -> Result<Box<dyn PartitionEvaluator>> {
+        TouchOf::evaluator("attribution_first_touch", false, Until::Nothing, &args)
+    }
+
+    fn field(&self, args: WindowUDFFieldArgs) -> Result<FieldRef> {
+        field(&args)
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.doc()
+    }
+}
