@@ -6,9 +6,7 @@ use std::sync::Arc;
 use datafusion_common::arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, StringViewArray};
 use datafusion_common::arrow::buffer::BooleanBuffer;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_common::cast::{
-    as_boolean_array, as_int64_array, as_string_view_array, as_timestamp_microsecond_array,
-};
+use datafusion_common::cast::{as_boolean_array, as_int64_array, as_string_view_array, as_timestamp_microsecond_array};
 use datafusion_common::{Result, plan_err};
 
 use super::event_log::Row;

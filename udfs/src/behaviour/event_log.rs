@@ -166,7 +166,8 @@ impl EventLog {
     /// Adds the events of a state.
     pub(super) fn read(&mut self, group: usize, mut state: &[u8]) -> Result<()> {
         while !state.is_empty() {
-            let (row, rest) = read(self.shape, state).ok_or_else(|| exec_datafusion_err!("a state of events is cut"))?;
+            let (row, rest) =
+                read(self.shape, state).ok_or_else(|| exec_datafusion_err!("a state of events is cut"))?;
             self.push(group, row);
             state = rest;
         }
