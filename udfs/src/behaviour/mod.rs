@@ -19,6 +19,22 @@ pub use sess_timeout::SessTimeout;
 pub use session_id::SessionId;
 pub use time_between_next_match::TimeBetweenNextMatch;
 pub use time_between_previous_match::TimeBetweenPreviousMatch;
+mod event_accumulator;
+mod event_columns;
+mod event_log;
+mod funnel;
+mod funnel_arguments;
+mod funnel_steps;
+mod instant_lists;
+mod names;
+mod window_funnel;
+
+use datafusion_expr::AggregateUDF;
+
+use crate::Functions;
+
+pub use funnel_steps::FunnelSteps;
+pub use window_funnel::WindowFunnel;
 
 /// The functions of this package.
 pub(crate) fn functions() -> Functions {
@@ -31,6 +47,7 @@ pub(crate) fn functions() -> Functions {
             WindowUDF::from(TimeBetweenNextMatch),
             WindowUDF::from(TimeBetweenPreviousMatch),
         ],
+        aggregates: vec![AggregateUDF::from(FunnelSteps), AggregateUDF::from(WindowFunnel)],
         ..Functions::default()
     }
 }
