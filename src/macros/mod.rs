@@ -36,10 +36,7 @@ pub(crate) struct Macro {
 }
 
 /// All of them, by name.
-pub(crate) static MACROS: &[Macro] = &[
-    clv_summary::CLV_SUMMARY,
-    rfm::RFM,
-];
+pub(crate) static MACROS: &[Macro] = &[clv_summary::CLV_SUMMARY, rfm::RFM];
 
 /// Replaces every call of a macro in a query, also inside of other calls.
 ///

@@ -25,19 +25,12 @@ use datafusion_expr::{AggregateUDF, ScalarUDF};
 use crate::Functions;
 
 pub use audience_bucket::{AudienceBucket, bucket_of};
-pub use linkage::{ClusterPairs, FsCompare, FsProbability, FsTrain, FsWeight};
-
-/// The functions of this package.
-pub(crate) fn functions() -> Functions {
-    let mut functions = Functions { scalars: vec![ScalarUDF::from(AudienceBucket)], ..Functions::default() };
-    functions.scalars.extend(linkage::scalars());
-    functions.aggregates.extend(linkage::aggregates());
-    functions
 pub use component_map::ComponentMap;
 pub use damerau_levenshtein::DamerauLevenshtein;
 pub use double_metaphone::DoubleMetaphone;
 pub use double_metaphone_alt::DoubleMetaphoneAlt;
 pub use jaro_winkler::JaroWinkler;
+pub use linkage::{ClusterPairs, FsCompare, FsProbability, FsTrain, FsWeight};
 pub use metaphone::Metaphone;
 pub use normalize_email::NormalizeEmail;
 pub use normalize_name::NormalizeName;
@@ -49,7 +42,7 @@ pub use soundex_fr::SoundexFr;
 
 /// The functions of this package.
 pub(crate) fn functions() -> Functions {
-    Functions {
+    let mut functions = Functions {
         scalars: vec![
             ScalarUDF::from(AudienceBucket),
             ScalarUDF::from(DamerauLevenshtein),
@@ -66,5 +59,8 @@ pub(crate) fn functions() -> Functions {
         ],
         aggregates: vec![AggregateUDF::from(ComponentMap), AggregateUDF::from(ShortestPath)],
         ..Functions::default()
-    }
+    };
+    functions.scalars.extend(linkage::scalars());
+    functions.aggregates.extend(linkage::aggregates());
+    functions
 }
