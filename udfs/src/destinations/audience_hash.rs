@@ -10,7 +10,7 @@
 //! * 64 hexadecimal digits (for uid2 also the Base64 of 32 bytes) are a hash already: passed on in the platform's form.
 //! * Fields that a platform wants in the clear are returned so.
 //! * Sources: the platforms' own documentation, see the rule sets. Cost: one SHA-256, below a microsecond a value;
-//!   numbers of phones some microseconds, for the numbering plans.
+//!   numbers of phones about ten, for the numbering plans.
 
 use std::sync::LazyLock;
 
