@@ -37,7 +37,7 @@ use super::identifiers::{Identifiers, coerced, evaluated};
 ```"#,
     argument(
         name = "platform",
-        description = "A constant: meta, google, tiktok or uid2, by the newest rules known; or pinned to rules of a date: meta@2026-01, google@2026-07 (dots and +tags of Gmail removed), google@2025-01 (kept), tiktok@2025-09, tiktok@2025-08 (+tags removed, phones without +), tiktok@2025-06 (+tags removed), uid2@2024-01."
+        description = "A constant: meta, google, tiktok or uid2, by the newest rules known; or pinned to rules of a date: meta@2026-01, google@2026-07 (dots and +tags of Gmail removed), google@2025-01 (kept), tiktok@2025-09, tiktok@2025-08 (+tags removed, phones without +), tiktok@2025-06 (+tags removed), uid2@2026-07."
     ),
     argument(
         name = "field",
