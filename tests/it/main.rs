@@ -3,7 +3,8 @@
 //! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions`, `sessions` and `plans` talk to a
 //! server inside this process; `cancel`, `memory`, `shutdown`, `durability` and `lease` spawn the real binary,
 //! because they look at it from outside or kill it. `reference` compares
-//! functions with figures of other programs, `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
+//! functions with figures of other programs, `reference_docs` writes udfs/README.md and runs its examples, `tidy` reads
+//! the sources. `AUDIENCEDB_FULL=1` runs the long tier.
 //! server inside this process; `cancel`, `memory`, `operation`, `shutdown`, `durability` and `lease` spawn the real binary,
 //! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions`, `catalogs` and `plans`
 //! talk to a server inside this process; `cancel`, `memory`, `shutdown`, `durability` and `lease` spawn the real binary,

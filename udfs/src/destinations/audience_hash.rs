@@ -10,7 +10,7 @@
 //! * 64 hexadecimal digits (for uid2 also the Base64 of 32 bytes) are a hash already: passed on in the platform's form.
 //! * Fields that a platform wants in the clear are returned so.
 //! * Sources: the platforms' own documentation, see the rule sets. Cost: one SHA-256, below a microsecond a value;
-//!   numbers of phones some microseconds, for the numbering plans.
+//!   numbers of phones about ten, for the numbering plans.
 
 use std::sync::LazyLock;
 
@@ -37,7 +37,7 @@ use super::identifiers::{Identifiers, coerced, evaluated};
 ```"#,
     argument(
         name = "platform",
-        description = "A constant: meta, google, tiktok or uid2, by the newest rules known; or pinned to rules of a date: meta@2026-01, google@2026-07 (dots and +tags of Gmail removed), google@2025-01 (kept), tiktok@2025-09, tiktok@2025-08 (+tags removed, phones without +), tiktok@2025-06 (+tags removed), uid2@2024-01."
+        description = "A constant: meta, google, tiktok or uid2, by the newest rules known; or pinned to rules of a date: meta@2026-01, google@2026-07 (dots and +tags of Gmail removed), google@2025-01 (kept), tiktok@2025-09, tiktok@2025-08 (+tags removed, phones without +), tiktok@2025-06 (+tags removed), uid2@2026-07."
     ),
     argument(
         name = "field",

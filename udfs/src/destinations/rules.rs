@@ -8,7 +8,7 @@
 //! | tiktok@2025-09 | Customer file audiences, September 2025: +tags are kept, phones have their + |
 //! | tiktok@2025-08 | the same list, August 2025: +tags are removed, phones are digits alone |
 //! | tiktok@2025-06 | the same list, June 2025: +tags are removed, phones have their + |
-//! | uid2@2024-01 | UID2, normalization and encoding |
+//! | uid2@2026-07 | UID2, normalization and encoding (7 July 2026) |
 //!
 //! A name without a date is the newest set of the platform. A set never changes once it is here: new rules are a new
 //! set, so that a list can be refreshed with the hashes it was made with.
@@ -217,7 +217,7 @@ const RULE_SETS: [RuleSet; 7] = [
     },
     RuleSet {
         platform: "uid2",
-        version: "2024-01",
+        version: "2026-07",
         fields: &[
             (
                 Field::Email,

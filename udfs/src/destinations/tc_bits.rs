@@ -2,6 +2,18 @@
 //!
 //! Encoders pad to six or to twenty-four bits, so segments need not be whole bytes.
 
+/// What each byte stands for; 255 where it is none of the alphabet.
+const SEXTETS: [u8; 256] = {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut sextets = [255; 256];
+    let mut value = 0;
+    while value < 64 {
+        sextets[ALPHABET[value] as usize] = value as u8;
+        value += 1;
+    }
+    sextets
+};
+
 /// What a field of the format can be read with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Bits {
@@ -12,16 +24,17 @@ pub(super) struct Bits {
 impl Bits {
     /// `None` if a character is none of the alphabet. `=` at the end is no more than padding.
     pub(super) fn of(segment: &str) -> Option<Self> {
-        let sextet = |byte: u8| match byte {
-            b'A'..=b'Z' => Some(byte - b'A'),
-            b'a'..=b'z' => Some(byte - b'a' + 26),
-            b'0'..=b'9' => Some(byte - b'0' + 52),
-            b'-' => Some(62),
-            b'_' => Some(63),
-            _ => None,
-        };
         let text = segment.strip_suffix("==").or_else(|| segment.strip_suffix('=')).unwrap_or(segment);
-        let sextets = text.bytes().map(sextet).collect::<Option<Vec<u8>>>()?;
+        let mut all = 0;
+        let sextet = |byte: u8| {
+            let sextet = SEXTETS[usize::from(byte)];
+            all |= sextet;
+            sextet
+        };
+        let sextets: Vec<u8> = text.bytes().map(sextet).collect();
+        if all >= 64 {
+            return None;
+        }
         Some(Self { sextets, next: 0 })
     }
 
@@ -44,8 +57,9 @@ impl Bits {
     }
 
     /// Two letters of six bits each, A = 0.
-    pub(super) fn letters(&mut self) -> Option<String> {
-        (0..2).map(|_| char::from_u32(u32::try_from(self.number(6)?).ok()? + u32::from('A'))).collect()
+    pub(super) fn letters(&mut self) -> Option<[char; 2]> {
+        let mut letter = || char::from_u32(u32::try_from(self.number(6)?).ok()? + u32::from('A'));
+        Some([letter()?, letter()?])
     }
 
     /// Passes over bits, and says where they were.

@@ -145,7 +145,7 @@ pub(super) struct TcString {
     pub(super) cmp_id: u64,
     pub(super) cmp_version: u64,
     pub(super) consent_screen: u64,
-    pub(super) consent_language: String,
+    pub(super) consent_language: [char; 2],
     pub(super) vendor_list_version: u64,
     pub(super) policy_version: u64,
     pub(super) is_service_specific: bool,
@@ -154,7 +154,7 @@ pub(super) struct TcString {
     pub(super) purposes: Flags,
     pub(super) legitimate_interests: Flags,
     pub(super) purpose_one_treatment: bool,
-    pub(super) publisher_country: String,
+    pub(super) publisher_country: [char; 2],
     pub(super) vendors: Vendors,
     pub(super) vendor_legitimate_interests: Vendors,
     pub(super) restrictions: Vec<Restriction>,
@@ -332,7 +332,7 @@ pub(super) mod tests {
             TcString::read("CQSbk4AQSbk4ANwAAAENAwCgAAAAAAAAAAYgACPAAAAA.IDKQA4AAgAKAGQAygAAA.YAAAAAAAAAAA").unwrap();
         assert_eq!((tc.created, tc.updated), (17_489_088_000, 17_489_088_000));
         assert_eq!((tc.cmp_id, tc.vendor_list_version, tc.policy_version), (880, 48, 2));
-        assert_eq!((tc.consent_language.as_str(), tc.publisher_country.as_str()), ("EN", "DE"));
+        assert_eq!((tc.consent_language, tc.publisher_country), (['E', 'N'], ['D', 'E']));
         assert!(tc.is_service_specific);
         assert_eq!(vendors(&tc), [1, 2, 3, 4]);
         let (bits, disclosed) = tc.disclosed.as_ref().unwrap();
@@ -349,7 +349,7 @@ pub(super) mod tests {
         assert_eq!((tc.created, tc.updated), (15_800_580_600, 16_122_852_600));
         assert_eq!((tc.cmp_id, tc.cmp_version, tc.consent_screen), (675, 2, 1));
         assert_eq!((tc.vendor_list_version, tc.policy_version), (15, 2));
-        assert_eq!((tc.consent_language.as_str(), tc.publisher_country.as_str()), ("EN", "AA"));
+        assert_eq!((tc.consent_language, tc.publisher_country), (['E', 'N'], ['A', 'A']));
         assert!(!tc.is_service_specific && tc.purpose_one_treatment && !tc.use_non_standard_texts);
         assert_eq!(tc.special_features.numbers().collect::<Vec<_>>(), [1]);
         assert_eq!(tc.purposes.numbers().collect::<Vec<_>>(), [2, 10]);

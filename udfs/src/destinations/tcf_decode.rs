@@ -110,8 +110,8 @@ impl Columns<'_> {
         self.push(name, Arc::new(self.strings.iter().map(flag).collect::<BooleanArray>()));
     }
 
-    fn text(&mut self, name: &str, of: impl Fn(&TcString) -> &str) {
-        let text = |tc| Option::as_ref(tc).map(&of);
+    fn letters(&mut self, name: &str, of: impl Fn(&TcString) -> [char; 2]) {
+        let text = |tc: &Option<TcString>| tc.as_ref().map(|tc| String::from_iter(of(tc)));
         self.push(name, Arc::new(self.strings.iter().map(text).collect::<StringArray>()));
     }
 
@@ -210,7 +210,7 @@ fn decoded(strings: &[Option<TcString>]) -> Result<(Fields, Vec<ArrayRef>)> {
     columns.number("cmp_id", |tc| tc.cmp_id);
     columns.number("cmp_version", |tc| tc.cmp_version);
     columns.number("consent_screen", |tc| tc.consent_screen);
-    columns.text("consent_language", |tc| &tc.consent_language);
+    columns.letters("consent_language", |tc| tc.consent_language);
     columns.number("vendor_list_version", |tc| tc.vendor_list_version);
     columns.number("policy_version", |tc| tc.policy_version);
     columns.flag("is_service_specific", |tc| tc.is_service_specific);
@@ -219,7 +219,7 @@ fn decoded(strings: &[Option<TcString>]) -> Result<(Fields, Vec<ArrayRef>)> {
     columns.numbers("purposes", |tc| Some(tc.purposes.numbers().collect()))?;
     columns.numbers("legitimate_interests", |tc| Some(tc.legitimate_interests.numbers().collect()))?;
     columns.flag("purpose_one_treatment", |tc| tc.purpose_one_treatment);
-    columns.text("publisher_country", |tc| &tc.publisher_country);
+    columns.letters("publisher_country", |tc| tc.publisher_country);
     columns.numbers("vendors", |tc| Some(tc.vendors.numbers(&tc.core)))?;
     columns.numbers("vendor_legitimate_interests", |tc| Some(tc.vendor_legitimate_interests.numbers(&tc.core)))?;
     columns.restrictions()?;

@@ -1,7 +1,7 @@
 //! `tcf_purpose(tc, purpose)`: whether a consent string holds consent to a purpose.
 //!
 //! The consent of the person to the purpose alone: a vendor needs its own as well, see `tcf_vendor`. Source: IAB Tech
-//! Lab, Consent string and vendor list formats v2 (2.3). Cost: reads the string once, below a microsecond.
+//! Lab, Consent string and vendor list formats v2 (2.3). Cost: reads the string once, about a microsecond.
 
 use std::sync::LazyLock;
 
