@@ -11,6 +11,12 @@
 //! `tests/slt/macros`.
 
 mod call;
+mod features;
+mod kmeans;
+mod knn;
+mod lookalike;
+mod lookalike_check;
+mod lookalike_eval;
 mod rfm;
 mod template;
 
@@ -35,7 +41,14 @@ pub(crate) struct Macro {
 }
 
 /// All of them, by name.
-pub(crate) static MACROS: &[Macro] = &[rfm::RFM];
+pub(crate) static MACROS: &[Macro] = &[
+    kmeans::KMEANS,
+    knn::KNN,
+    lookalike::LOOKALIKE,
+    lookalike_check::LOOKALIKE_CHECK,
+    lookalike_eval::LOOKALIKE_EVAL,
+    rfm::RFM,
+];
 
 /// Replaces every call of a macro in a query, also inside of other calls.
 ///
