@@ -47,7 +47,7 @@ impl Features {
     }
 
     /// What fills a template that has them, with more.
-    pub(super) fn slots(&self, more: impl IntoIterator<Item = (&'static str, Expr)>) -> Vec<(&str, Expr)> {
+    pub(super) fn slots<'a>(&'a self, more: impl IntoIterator<Item = (&'a str, Expr)>) -> Vec<(&'a str, Expr)> {
         let own = self.slots.iter().map(|(name, value)| (name.as_str(), value.clone()));
         own.chain(more).collect()
     }

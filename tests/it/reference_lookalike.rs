@@ -3,7 +3,7 @@
 use libtest_mimic::Trial;
 use tokio_postgres::Client;
 
-use crate::trial::{Outcome, same, trial};
+use crate::trial::{Fault, Outcome, same, trial};
 use crate::warehouse::{Served, value};
 
 /// All tests of this module.
@@ -31,6 +31,10 @@ async fn load(client: &Client, table: &str, columns: &str, lines: impl Iterator<
     Ok(())
 }
 
+fn number(text: &str) -> Outcome<f64> {
+    text.parse().map_err(|error| Fault::from(format!("{text} is no number: {error}")))
+}
+
 /// AUC and recall at 10 % are at least those of the same methods in NumPy and scikit-learn: a discriminant with
 /// shrinkage .2, and a balanced regression with C = .1.
 async fn redeemers() -> Outcome {
@@ -40,10 +44,9 @@ async fn redeemers() -> Outcome {
     let columns = format!("id integer, y integer, {} double precision", features.join(" double precision, "));
     load(&client, "households", &columns, HOUSEHOLDS.lines().skip(1)).await?;
     load(&client, "seeds", "repeat integer, id integer", SEEDS.lines().skip(1)).await?;
-    for (fit, auc, recall) in [
-        ("lda_fit(features, trained)", 0.846, 0.53),
-        ("logreg_fit(features, trained, 10, true)", 0.843, 0.51),
-    ] {
+    for (fit, auc, recall) in
+        [("lda_fit(features, trained)", 0.846, 0.53), ("logreg_fit(features, trained, 10, true)", 0.843, 0.51)]
+    {
         let found = value(
             &client,
             &format!(
@@ -59,24 +62,24 @@ async fn redeemers() -> Outcome {
             ),
         )
         .await?;
-        let numbers: Vec<f64> = found.split(' ').map(str::parse).collect::<Result<_, _>>()?;
+        let numbers: Vec<f64> = found.split(' ').map(number).collect::<Outcome<_>>()?;
         if numbers.len() != 2 || numbers[0] < auc || numbers[1] < recall {
             return Err(format!("{fit} has AUC and recall {found}, not {auc} and {recall}").into());
         }
     }
     // By itself, and by splits of its own.
     let names: Vec<String> = features.iter().map(|feature| format!("'{feature}'")).collect();
-    let arguments = format!(
-        "(SELECT id FROM households WHERE y = 1), 'households', 'id', features => ARRAY[{}]",
-        names.join(", ")
-    );
+    let arguments =
+        format!("(SELECT id FROM households WHERE y = 1), 'households', 'id', features => ARRAY[{}]", names.join(", "));
     for (method, auc) in [("lda", 0.83), ("lr", 0.83), ("centroid", 0.80), ("knn", 0.74)] {
-        let found = value(&client, &format!("SELECT auc FROM lookalike_eval({arguments}, method => '{method}')")).await?;
-        if found.parse::<f64>()? < auc {
+        let found =
+            value(&client, &format!("SELECT auc FROM lookalike_eval({arguments}, method => '{method}')")).await?;
+        if number(&found)? < auc {
             return Err(format!("{method} has an AUC of {found}, not {auc}").into());
         }
     }
-    let picked = value(&client, &format!("SELECT count(*) FROM lookalike({arguments}, size => 50) WHERE in_audience")).await?;
+    let picked =
+        value(&client, &format!("SELECT count(*) FROM lookalike({arguments}, size => 50) WHERE in_audience")).await?;
     same("profiles of a lookalike of 50", picked.as_str(), "50")?;
     server.stop().await
 }
