@@ -33,12 +33,12 @@ use crate::arguments::constant;
     syntax_example = "calibration(probability, label [, bins])",
     sql_example = r#"```sql
 > SELECT unnest(calibration(p, bought, 2)) AS bin FROM (VALUES (0.25, false), (0.25, true), (0.5, true), (1.0, true)) AS t (p, bought);
-+---------------------------------------------------+
-| bin                                               |
-+---------------------------------------------------+
-| {bin: 1, n: 2, predicted: 0.25, observed: 0.5}    |
-| {bin: 2, n: 2, predicted: 0.75, observed: 1.0}    |
-+---------------------------------------------------+
++------------------------------------------------+
+| bin                                            |
++------------------------------------------------+
+| {bin: 1, n: 2, predicted: 0.25, observed: 0.5} |
+| {bin: 2, n: 2, predicted: 0.75, observed: 1.0} |
++------------------------------------------------+
 ```"#,
     argument(name = "probability", description = "A number from 0 to 1; others are errors."),
     argument(name = "label", description = "Whether it happened: a boolean, or 1 and 0."),

@@ -26,11 +26,11 @@ use super::scoring::{one, returned};
     syntax_example = "kmeans_assign(model, features)",
     sql_example = r#"```sql
 > SELECT kmeans_assign(kmeans_fit(ARRAY[orders], 2, 42, 10, 'none'), ARRAY[9]) AS nearest FROM (VALUES (1), (2), (3), (10), (12)) AS t (orders);
-+----------------------------+
-| nearest                    |
-+----------------------------+
++-----------------------------+
+| nearest                     |
++-----------------------------+
 | {cluster: 2, distance: 2.0} |
-+----------------------------+
++-----------------------------+
 ```"#,
     argument(name = "model", description = "A model of kmeans_fit."),
     argument(
