@@ -32,8 +32,9 @@ fn expand(call: &mut Call) -> Result<Query> {
         r#"WITH "kmeans: points" AS (SELECT "$id" AS id, {vector} AS features FROM "$source")
         SELECT id, get_field(nearest, 'cluster') AS cluster, get_field(nearest, 'distance') AS distance
         FROM (
-            SELECT id, kmeans_assign(
-                (SELECT kmeans_fit(features, {k}, {seed}, {starts}, '{scale}') FROM "kmeans: points"), features) AS nearest
+            SELECT id, kmeans_assign((
+                SELECT kmeans_fit(features, {k}, {seed}, {starts}, '{scale}') FROM "kmeans: points"
+            ), features) AS nearest
             FROM "kmeans: points"
         ) AS assigned"#
     );

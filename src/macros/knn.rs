@@ -12,10 +12,10 @@ use crate::error::Result;
 pub(super) const KNN: Macro = Macro {
     name: "knn",
     syntax: "knn(table, id, vector, query => array [, k => 10] [, metric => 'cosine' | 'dot' | 'l2'])",
-    description: "Finds the k rows whose vectors are nearest to the vector query: id, score, rank. The score is the cosine \
-                  similarity, the scalar product, or for l2 the Euclidean distance, of which the smallest is best. \
-                  Ties are split by id. Rows without a score do not count: the vector is NULL or has a NULL in it, or \
-                  for the cosine is all zeros. Vectors of another length than query are an error.",
+    description: "Finds the k rows whose vectors are nearest to the vector query: id, score, rank. The score is the \
+                  cosine similarity, the scalar product, or for l2 the Euclidean distance, of which the smallest \
+                  is best. Ties are split by id. Rows without a score do not count: the vector is NULL or has a \
+                  NULL in it, or for the cosine is all zeros. Vectors of another length than query are an error.",
     expand,
 };
 

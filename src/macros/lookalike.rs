@@ -15,8 +15,8 @@ pub(super) const LOOKALIKE: Macro = Macro {
     name: "lookalike",
     syntax: "lookalike(seed, universe, id, features => ARRAY['column', ...] [, method => 'lda'] \
              [, size => '10%' | min_score => number] [, exclude_seed => true] [, reasons => 3] [, k => 10])",
-    description: "Ranks the profiles of the table universe by how much they are like those in the table seed, both with \
-                  the column id: id, score, rank, percentile (100 for the first), in_audience and reasons, the \
+    description: "Ranks the profiles of the table universe by how much they are like those in the table seed, both \
+                  with the column id: id, score, rank, percentile (100 for the first), in_audience and reasons, the \
                   features that raise the score most with what they add. Methods: lda (a linear discriminant), lr (a \
                   logistic regression with both classes balanced, l2 10), centroid (the difference of the \
                   centroids), knn (the mean cosine to the k nearest members of the seed, which gives no reasons), \

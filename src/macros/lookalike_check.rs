@@ -14,9 +14,9 @@ use crate::error::Result;
 pub(super) const LOOKALIKE_CHECK: Macro = Macro {
     name: "lookalike_check",
     syntax: "lookalike_check(seed, universe, id, features => ARRAY['column', ...] [, min_seed => 100])",
-    description: "Examines a seed before a lookalike is made of it, a row for each finding: finding, feature, value, ok. \
-                  seed_size: how many profiles of the universe are in the seed, at least min_seed. seed_found: which \
-                  share of the seed the universe has, at least half. seed_share: which share of the universe the \
+    description: "Examines a seed before a lookalike is made of it, a row for each finding: finding, feature, value, \
+                  ok. seed_size: how many profiles of the universe are in the seed, at least min_seed. seed_found: \
+                  which share of the seed the universe has, at least half. seed_share: which share of the universe the \
                   seed is, at most half. definition, for each feature: how well it alone, or that it is known, tells \
                   the seed from the others (the AUC, from 0.5 to 1); above 0.99 it is what the seed was made by, and \
                   should be left out. varies, for each feature: the difference between its largest and its \

@@ -50,9 +50,10 @@ async fn redeemers() -> Outcome {
         let found = value(
             &client,
             &format!(
-                "WITH split AS (SELECT repeats.repeat, y, feature_vector({}) AS features, seeds.id IS NOT NULL AS trained \
-                 FROM households CROSS JOIN (SELECT DISTINCT repeat FROM seeds) AS repeats \
-                 LEFT JOIN seeds ON seeds.repeat = repeats.repeat AND seeds.id = households.id), \
+                "WITH split AS (SELECT repeats.repeat, y, feature_vector({}) AS features, \
+                 seeds.id IS NOT NULL AS trained FROM households CROSS JOIN \
+                 (SELECT DISTINCT repeat FROM seeds) AS repeats LEFT JOIN seeds \
+                 ON seeds.repeat = repeats.repeat AND seeds.id = households.id), \
                  models AS (SELECT repeat, {fit} AS model FROM split GROUP BY repeat), \
                  scores AS (SELECT split.repeat, y, linear_score(model, features) AS score FROM split \
                  JOIN models ON models.repeat = split.repeat WHERE NOT trained) \

@@ -8,7 +8,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use datafusion_common::arrow::array::{Float64Array, Int64Array, StructArray};
+use datafusion_common::arrow::array::{ArrayRef, Float64Array, Int64Array, StructArray};
 use datafusion_common::arrow::buffer::NullBuffer;
 use datafusion_common::arrow::datatypes::{DataType, Field, Fields};
 use datafusion_common::{Result, plan_err};
@@ -97,8 +97,8 @@ impl ScalarUDFImpl for KmeansAssign {
         let clusters: Int64Array = assigned.iter().map(|found| found.map(|(cluster, _)| cluster)).collect();
         let distances: Float64Array = assigned.iter().map(|found| found.map(|(_, distance)| distance)).collect();
         let valid: NullBuffer = assigned.iter().map(Option::is_some).collect();
-        let columns: [Arc<dyn datafusion_common::arrow::array::Array>; 2] = [Arc::new(clusters), Arc::new(distances)];
-        returned(Arc::new(StructArray::try_new(FIELDS.clone(), columns.to_vec(), Some(valid))?), all_constant)
+        let columns: Vec<ArrayRef> = vec![Arc::new(clusters), Arc::new(distances)];
+        returned(Arc::new(StructArray::try_new(FIELDS.clone(), columns, Some(valid))?), all_constant)
     }
 
     fn documentation(&self) -> Option<&Documentation> {
