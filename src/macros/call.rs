@@ -16,6 +16,15 @@ pub(super) enum Source {
     Query(Box<Query>),
 }
 
+/// How many of all rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Part {
+    /// This many.
+    Rows(i64),
+    /// This many of a hundred.
+    Percent(f64),
+}
+
 /// The arguments that nobody has taken yet.
 pub(super) struct Call {
     called: &'static Macro,
@@ -123,6 +132,42 @@ impl Call {
         }
     }
 
+    /// An option that is a number within bounds.
+    pub(super) fn number(&mut self, name: &str, low: f64, high: f64) -> Result<Option<f64>> {
+        let Some(value) = self.option(name) else { return Ok(None) };
+        match number(&value).filter(|number| (low..=high).contains(number)) {
+            Some(number) => Ok(Some(number)),
+            None => Err(self.invalid(format!("{name} has to be a number from {low} to {high}"))),
+        }
+    }
+
+    /// An option that is true or false.
+    pub(super) fn boolean(&mut self, name: &str) -> Result<Option<bool>> {
+        let Some(value) = self.option(name) else { return Ok(None) };
+        match &value {
+            Expr::Value(value) if matches!(value.value, Value::Boolean(_)) => {
+                Ok(Some(value.value == Value::Boolean(true)))
+            }
+            _ => Err(self.invalid(format!("{name} has to be true or false"))),
+        }
+    }
+
+    /// An option that is a number of rows, or a percentage of them as text such as '5%'.
+    pub(super) fn part(&mut self, name: &str) -> Result<Option<Part>> {
+        let Some(value) = self.option(name) else { return Ok(None) };
+        let percentage = text(&value).and_then(|text| text.strip_suffix('%')?.trim().parse().ok());
+        match (percentage, integer(&value)) {
+            (Some(percent), _) if 0.0 < percent && percent <= 100.0 => Ok(Some(Part::Percent(percent))),
+            (_, Some(rows @ 1..)) => Ok(Some(Part::Rows(rows))),
+            _ => Err(self.invalid(format!("{name} has to be a number from 1, or a percentage as text such as '5%'"))),
+        }
+    }
+
+    /// An option that has to be there, as it stands.
+    pub(super) fn required_option(&mut self, name: &str) -> Result<Expr> {
+        self.option(name).ok_or_else(|| self.undefined(format!("needs the argument {name}")))
+    }
+
     /// Fails if there are arguments that the macro has not asked for.
     pub(super) fn finish(mut self) -> Result<()> {
         if let Some((name, _)) = self.named.first() {
@@ -184,6 +229,17 @@ fn integer(value: &Expr) -> Option<i64> {
             _ => None,
         },
         Expr::UnaryOp { op: UnaryOperator::Minus, expr } => integer(expr).map(|number| -number),
+        _ => None,
+    }
+}
+
+fn number(value: &Expr) -> Option<f64> {
+    match value {
+        Expr::Value(value) => match &value.value {
+            Value::Number(digits, _) => digits.to_string().parse().ok(),
+            _ => None,
+        },
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => number(expr).map(|number| -number),
         _ => None,
     }
 }

@@ -12,6 +12,12 @@
 
 mod call;
 mod clv_summary;
+mod features;
+mod kmeans;
+mod knn;
+mod lookalike;
+mod lookalike_check;
+mod lookalike_eval;
 mod rfm;
 mod template;
 
@@ -36,7 +42,7 @@ pub(crate) struct Macro {
 }
 
 /// All of them, by name.
-pub(crate) static MACROS: &[Macro] = &[clv_summary::CLV_SUMMARY, rfm::RFM];
+pub(crate) static MACROS: &[Macro] = &[clv_summary::CLV_SUMMARY, kmeans::KMEANS, knn::KNN, lookalike::LOOKALIKE, lookalike_check::LOOKALIKE_CHECK, lookalike_eval::LOOKALIKE_EVAL, rfm::RFM];
 
 /// Replaces every call of a macro in a query, also inside of other calls.
 ///

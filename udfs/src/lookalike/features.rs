@@ -1,8 +1,7 @@
 //! The rows that models are made of: vectors of features, and labels of two classes.
 
-use std::borrow::Cow;
-
 use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, ListArray};
+use datafusion_common::arrow::buffer::ScalarBuffer;
 use datafusion_common::arrow::datatypes::{DataType, Field, Float64Type};
 use datafusion_common::{Result, plan_err};
 
@@ -51,7 +50,8 @@ pub(super) fn label_type(function: &str, given: &DataType) -> Result<DataType> {
 #[derive(Debug)]
 pub(super) struct Vectors<'a> {
     list: &'a ListArray,
-    values: Cow<'a, [f64]>,
+    first: usize,
+    values: ScalarBuffer<f64>,
 }
 
 impl<'a> Vectors<'a> {
@@ -66,7 +66,16 @@ impl<'a> Vectors<'a> {
         let Some(numbers) = list.values().as_primitive_opt::<Float64Type>() else {
             return plan_err!("{function} takes features as an array of numbers");
         };
-        let vectors = Self { list, values: known(numbers) };
+        // A slice of a list keeps all values of the whole: those of other rows are not touched.
+        let offsets = list.value_offsets();
+        let (first, last) = (offsets[0] as usize, offsets[list.len()] as usize);
+        let numbers = numbers.slice(first, last - first);
+        let finite = all_finite(numbers.values());
+        let vectors = Self { list, first, values: known(&numbers) };
+        if finite {
+            return Ok(vectors);
+        }
+        // What is not finite may lie under a NULL.
         for row in 0..list.len() {
             let (start, end) = vectors.range(row);
             if list.is_valid(row) && (start..end).any(|at| !numbers.value(at).is_finite() && numbers.is_valid(at)) {
@@ -88,16 +97,21 @@ impl<'a> Vectors<'a> {
 
     fn range(&self, row: usize) -> (usize, usize) {
         let offsets = self.list.value_offsets();
-        (offsets[row] as usize, offsets[row + 1] as usize)
+        (offsets[row] as usize - self.first, offsets[row + 1] as usize - self.first)
     }
 }
 
+/// Without an early end, so that it vectorises.
+fn all_finite(numbers: &[f64]) -> bool {
+    numbers.iter().fold(true, |finite, number| finite & (number.abs() <= f64::MAX))
+}
+
 /// Numbers with NaN for NULL.
-fn known(numbers: &Float64Array) -> Cow<'_, [f64]> {
+fn known(numbers: &Float64Array) -> ScalarBuffer<f64> {
     if numbers.null_count() == 0 {
-        Cow::Borrowed(numbers.values())
+        numbers.values().clone()
     } else {
-        Cow::Owned(numbers.iter().map(|number| number.unwrap_or(f64::NAN)).collect())
+        numbers.iter().map(|number| number.unwrap_or(f64::NAN)).collect()
     }
 }
 
@@ -159,6 +173,10 @@ mod tests {
         assert!(read.get(0).unwrap()[1].is_nan());
         assert!(read.get(1).is_none());
         assert_eq!(read.get(2), Some(&[][..]));
+        let sliced = array.slice(1, 2);
+        assert_eq!(Vectors::new("f", &sliced).unwrap().get(1), Some(&[][..]));
+        let sliced = vectors(vec![Some(vec![Some(f64::NAN)]), Some(vec![Some(2.0), Some(3.0)])]).slice(1, 1);
+        assert_eq!(Vectors::new("f", &sliced).unwrap().get(0), Some(&[2.0, 3.0][..]));
         let array = vectors(vec![Some(vec![Some(f64::NAN)])]);
         assert!(Vectors::new("f", &array).unwrap_err().to_string().contains("NaN"));
     }

@@ -35,11 +35,11 @@ const SHRINK: f64 = 0.2;
     description = "Fits a linear discriminant that parts the rows of the seed from the others, in one pass: a model for linear_score, propensity and linear_reasons. Features are standardised; a NULL feature counts as the mean, one that never varies has no weight. Rows whose features or label are NULL do not count. NULL of no rows; an error if all are of one class.",
     syntax_example = "lda_fit(features, is_seed [, shrink])",
     sql_example = r#"```sql
-> SELECT round(linear_score(lda_fit(ARRAY[orders, spent], bought), ARRAY[3, 40]), 3) AS score FROM (VALUES (1, 20, false), (2, 10, false), (1, 15, false), (3, 30, true), (4, 25, true)) AS t (orders, spent, bought);
+> SELECT round(linear_score(lda_fit(ARRAY[orders], bought), ARRAY[4]), 3) AS score FROM (VALUES (0, false), (2, false), (4, true), (6, true)) AS t (orders, bought);
 +-------+
 | score |
 +-------+
-| 0.0   |
+| 4.0   |
 +-------+
 ```"#,
     argument(name = "features", description = "An array of numbers or booleans, equally long in all rows."),

@@ -26,7 +26,7 @@ use super::scoring::{score_types, scores};
 +--------+
 | likely |
 +--------+
-| false  |
+| true   |
 +--------+
 ```"#,
     argument(name = "model", description = "A model of lda_fit, logreg_fit or traits_fit."),

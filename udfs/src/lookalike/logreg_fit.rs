@@ -37,7 +37,7 @@ use crate::arguments::constant;
 +-------------+
 | probability |
 +-------------+
-| 0.0         |
+| 0.904       |
 +-------------+
 ```"#,
     argument(name = "features", description = "An array of numbers or booleans, equally long in all rows."),

@@ -1,13 +1,20 @@
 //! Models that score profiles by what they have in common with others, and how well they do it.
 
 mod auc;
+mod calibration;
+mod centroids;
 mod class_moments;
+mod clusters;
 mod collected;
 mod cosine_similarity;
 mod discriminant;
 mod dot;
 mod feature_vector;
 mod features;
+mod kmeans_assign;
+mod kmeans_fit;
+mod knn_fit;
+mod knn_score;
 mod l2_distance;
 mod lda_fit;
 mod lift;
@@ -16,6 +23,7 @@ mod linear_score;
 mod logistic;
 mod logreg_fit;
 mod model;
+mod neighbours;
 mod options;
 mod pairs;
 mod propensity;
@@ -30,9 +38,14 @@ use datafusion_expr::{AggregateUDF, ScalarUDF};
 use crate::Functions;
 
 pub use auc::Auc;
+pub use calibration::Calibration;
 pub use cosine_similarity::CosineSimilarity;
 pub use dot::Dot;
 pub use feature_vector::FeatureVector;
+pub use kmeans_assign::KmeansAssign;
+pub use kmeans_fit::KmeansFit;
+pub use knn_fit::KnnFit;
+pub use knn_score::KnnScore;
 pub use l2_distance::L2Distance;
 pub use lda_fit::LdaFit;
 pub use lift::Lift;
@@ -50,6 +63,8 @@ pub(crate) fn functions() -> Functions {
             ScalarUDF::from(CosineSimilarity),
             ScalarUDF::from(Dot),
             ScalarUDF::from(FeatureVector),
+            ScalarUDF::from(KmeansAssign),
+            ScalarUDF::from(KnnScore),
             ScalarUDF::from(L2Distance),
             ScalarUDF::from(LinearReasons),
             ScalarUDF::from(LinearScore),
@@ -57,6 +72,9 @@ pub(crate) fn functions() -> Functions {
         ],
         aggregates: vec![
             AggregateUDF::from(Auc),
+            AggregateUDF::from(Calibration),
+            AggregateUDF::from(KmeansFit),
+            AggregateUDF::from(KnnFit),
             AggregateUDF::from(LdaFit),
             AggregateUDF::from(Lift),
             AggregateUDF::from(LogregFit),

@@ -5,7 +5,9 @@
 use std::ops::{Add, Mul, Sub};
 use std::sync::Arc;
 
-use datafusion_common::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, Float64Array, ListArray};
+use datafusion_common::arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, Float64Array, ListArray, PrimitiveArray,
+};
 use datafusion_common::arrow::datatypes::{DataType, Field, Float32Type, Float64Type};
 use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::{ColumnarValue, ScalarFunctionArgs};
@@ -176,7 +178,7 @@ impl Side {
 
 struct Lists<'a, T: ArrowPrimitiveType> {
     list: &'a ListArray,
-    values: &'a datafusion_common::arrow::array::PrimitiveArray<T>,
+    values: &'a PrimitiveArray<T>,
     constant: bool,
 }
 

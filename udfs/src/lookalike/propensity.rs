@@ -26,7 +26,7 @@ use crate::InvalidArgument;
 +-------------+
 | probability |
 +-------------+
-| 0.0         |
+| 0.561       |
 +-------------+
 ```"#,
     argument(

@@ -4,8 +4,8 @@
 //! The weight of a trait is `share in the seed × (1 - share among the others)`, 0 unless it is more common in the seed
 //! than elsewhere; weights are divided by their sum, so that a row with all traits scores 1.
 //!
-//! * A row has a trait if its feature is true or not 0; NULL is as good as false. A row without features or without
-//!   label does not count.
+//! * A row has a trait if its feature is true or 1; NULL is as good as false, and other numbers are errors. A row
+//!   without features or without label does not count.
 //! * NULL of no rows; an error if only one class has rows, or if arrays differ in length. Without a trait that is more
 //!   common in the seed all weights are 0.
 //! * Merges exactly: it is made of counts.
@@ -40,7 +40,7 @@ use crate::InvalidArgument;
 ```"#,
     argument(
         name = "features",
-        description = "An array of booleans or numbers, equally long in all rows; what is not 0 is a trait that the row has."
+        description = "An array of booleans or numbers, equally long in all rows: the traits that a row has. Numbers other than 0 and 1 are errors."
     ),
     argument(name = "is_seed", description = "Whether the row belongs to the seed: a boolean, or 1 and 0.")
 )]
@@ -114,7 +114,12 @@ impl Accumulator for Fit {
         for row in (0..vectors.len()).filter(|row| labels.is_valid(*row)) {
             let Some(features) = vectors.get(row) else { continue };
             self.widen(features.len())?;
-            let had = features.iter().map(|value| *value != 0.0 && !value.is_nan());
+            if let Some(other) = features.iter().find(|value| ![0.0, 1.0].contains(value) && !value.is_nan()) {
+                return Err(InvalidArgument::error(format!(
+                    "{NAME}: a trait has to be a boolean, or 0 or 1, not {other}"
+                )));
+            }
+            let had = features.iter().map(|value| *value == 1.0);
             let added = std::iter::once(true).chain(had);
             for (count, had) in self.counts[usize::from(labels.value(row))].iter_mut().zip(added) {
                 *count += f64::from(u8::from(had));
