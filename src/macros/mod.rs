@@ -11,6 +11,8 @@
 //! `tests/slt/macros`.
 
 mod call;
+mod funnel_counts;
+mod path_analysis;
 mod rfm;
 mod template;
 
@@ -35,7 +37,7 @@ pub(crate) struct Macro {
 }
 
 /// All of them, by name.
-pub(crate) static MACROS: &[Macro] = &[rfm::RFM];
+pub(crate) static MACROS: &[Macro] = &[funnel_counts::FUNNEL_COUNTS, path_analysis::PATH_ANALYSIS, rfm::RFM];
 
 /// Replaces every call of a macro in a query, also inside of other calls.
 ///

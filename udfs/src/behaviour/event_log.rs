@@ -4,7 +4,6 @@
 //! processor's cache, and needs room for one bucket only.
 
 use std::cmp::{Ordering, Reverse};
-use std::ops::Range;
 
 use datafusion_common::{Result, exec_datafusion_err};
 
@@ -253,7 +252,7 @@ impl Bucket {
         let mut order: Vec<u32> = (0..events.len() as u32).collect();
         let mut start = 0;
         for group in events.chunk_by(|a, b| a.group == b.group) {
-            let range: Range<usize> = start..start + group.len();
+            let range = start..start + group.len();
             start = range.end;
             order[range].sort_unstable_by(compare);
         }

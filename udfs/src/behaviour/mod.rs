@@ -5,22 +5,49 @@ mod event_columns;
 mod event_log;
 mod funnel;
 mod funnel_arguments;
+mod funnel_counts;
 mod funnel_steps;
 mod instant_lists;
+mod matcher;
 mod names;
+mod path_edges;
+mod pattern;
+mod retention;
+mod sequence_arguments;
+mod sequence_count;
+mod sequence_match;
+mod sequence_match_events;
+mod sequence_next_node;
 mod window_funnel;
 
 use datafusion_expr::AggregateUDF;
 
 use crate::Functions;
 
+pub use funnel_counts::FunnelCounts;
 pub use funnel_steps::FunnelSteps;
+pub use path_edges::PathEdges;
+pub use retention::Retention;
+pub use sequence_count::SequenceCount;
+pub use sequence_match::SequenceMatch;
+pub use sequence_match_events::SequenceMatchEvents;
+pub use sequence_next_node::SequenceNextNode;
 pub use window_funnel::WindowFunnel;
 
 /// The functions of this package.
 pub(crate) fn functions() -> Functions {
     Functions {
-        aggregates: vec![AggregateUDF::from(FunnelSteps), AggregateUDF::from(WindowFunnel)],
+        aggregates: vec![
+            AggregateUDF::from(FunnelCounts),
+            AggregateUDF::from(FunnelSteps),
+            AggregateUDF::from(PathEdges),
+            AggregateUDF::from(Retention),
+            AggregateUDF::from(SequenceCount),
+            AggregateUDF::from(SequenceMatch),
+            AggregateUDF::from(SequenceMatchEvents),
+            AggregateUDF::from(SequenceNextNode),
+            AggregateUDF::from(WindowFunnel),
+        ],
         ..Functions::default()
     }
 }
