@@ -14,9 +14,9 @@ pub(super) const FUNNEL_COUNTS: Macro = Macro {
     name: "funnel_counts",
     syntax: "funnel_counts(table, profile, ts, steps => ARRAY[condition, ...], within => interval [, mode => text] \
              [, tie_breaker => column])",
-    description: "Counts how many profiles reach each step of a funnel: step, profiles, share of those who entered it \
-                  and share of those who reached the step before (NULL for the first step, and of nobody). A row for \
-                  every step, steps are conditions on columns of the table. Semantics and modes as for the aggregate \
+    description: "Counts how many profiles reach each step of a funnel: step, profiles, share_of_first (of those who \
+                  entered it) and share_of_previous (of those who reached the step before; NULL for the first). Shares \
+                  of nobody are NULL. A row for every step, steps are conditions on columns of the table. Semantics and modes as for the aggregate \
                   window_funnel. Rows without profile or time do not count.",
     expand,
 };
