@@ -3,9 +3,11 @@
 mod event_accumulator;
 mod event_columns;
 mod event_log;
+mod event_state;
 mod funnel;
 mod funnel_arguments;
 mod funnel_counts;
+mod funnel_modes;
 mod funnel_steps;
 mod instant_lists;
 mod matcher;
