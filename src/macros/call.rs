@@ -107,6 +107,22 @@ impl Call {
             .ok_or_else(|| self.invalid(format!("{name} has to be an array of texts, such as ARRAY['a', 'b']")))
     }
 
+    /// The expressions of an option that has to be there, an array of them.
+    pub(super) fn expressions(&mut self, name: &str, low: usize, high: usize) -> Result<Vec<Expr>> {
+        let value = self.required_option(name)?;
+        match elements(&value) {
+            Some(values) if (low..=high).contains(&values.len()) => Ok(values.to_vec()),
+            _ => {
+                Err(self.invalid(format!("{name} has to be an array of {low} to {high} expressions, ARRAY[a = 1, b]")))
+            }
+        }
+    }
+
+    /// An option that has to be there, as it stands.
+    pub(super) fn required_option(&mut self, name: &str) -> Result<Expr> {
+        self.option(name).ok_or_else(|| self.undefined(format!("needs the argument {name}")))
+    }
+
     /// An option's value as it stands.
     pub(super) fn option(&mut self, name: &str) -> Option<Expr> {
         let place = self.named.iter().position(|(given, _)| given == name)?;

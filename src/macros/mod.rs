@@ -13,11 +13,13 @@
 mod call;
 mod clv_summary;
 mod features;
+mod funnel_counts;
 mod kmeans;
 mod knn;
 mod lookalike;
 mod lookalike_check;
 mod lookalike_eval;
+mod path_analysis;
 mod rfm;
 mod template;
 
@@ -42,7 +44,17 @@ pub(crate) struct Macro {
 }
 
 /// All of them, by name.
-pub(crate) static MACROS: &[Macro] = &[clv_summary::CLV_SUMMARY, kmeans::KMEANS, knn::KNN, lookalike::LOOKALIKE, lookalike_check::LOOKALIKE_CHECK, lookalike_eval::LOOKALIKE_EVAL, rfm::RFM];
+pub(crate) static MACROS: &[Macro] = &[
+    clv_summary::CLV_SUMMARY,
+    funnel_counts::FUNNEL_COUNTS,
+    kmeans::KMEANS,
+    knn::KNN,
+    lookalike::LOOKALIKE,
+    lookalike_check::LOOKALIKE_CHECK,
+    lookalike_eval::LOOKALIKE_EVAL,
+    path_analysis::PATH_ANALYSIS,
+    rfm::RFM,
+];
 
 /// Replaces every call of a macro in a query, also inside of other calls.
 ///

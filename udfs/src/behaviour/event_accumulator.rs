@@ -12,7 +12,8 @@ use datafusion_expr::utils::format_state_name;
 use datafusion_expr::{Accumulator, EmitTo, GroupsAccumulator};
 
 use super::event_columns::EventColumns;
-use super::event_log::{EventLog, Group, Shape, write};
+use super::event_log::{EventLog, Group, Shape};
+use super::event_state::write;
 
 /// What an aggregate makes of the events of a group.
 pub(super) trait Kernel: Debug + Send + Sync {
@@ -55,7 +56,7 @@ impl EventAccumulator {
     }
 
     fn states(&mut self, groups: usize) -> Result<ArrayRef> {
-        let mut states = LargeBinaryBuilder::new();
+        let mut states = LargeBinaryBuilder::with_capacity(groups, self.log.bytes_of_states());
         self.log.states(groups, |state| states.append_value(state))?;
         Ok(Arc::new(states.finish()))
     }

@@ -13,7 +13,7 @@ use super::event_log::Row;
 use crate::arguments::instant_type;
 
 /// As many conditions as a mask has bits.
-const MAX_CONDITIONS: usize = 32;
+pub(super) const MAX_CONDITIONS: usize = 32;
 
 /// What tells events of equal times apart comes last if it is NULL.
 const NO_TIE: i64 = i64::MAX;

@@ -4,10 +4,10 @@
 //! processor's cache, and needs room for one bucket only.
 
 use std::cmp::{Ordering, Reverse};
-use std::ops::Range;
 
 use datafusion_common::{Result, exec_datafusion_err};
 
+use super::event_state::{read, write};
 use super::names::Names;
 
 /// The groups of a bucket.
@@ -143,6 +143,12 @@ impl EventLog {
         })
     }
 
+    /// About as many bytes as the states of all groups take.
+    pub(super) fn bytes_of_states(&self) -> usize {
+        let events: usize = self.buckets.iter().map(|bucket| bucket.events.len()).sum();
+        events * (12 + 8 * usize::from(self.shape.ties) + 12 * usize::from(self.shape.labels))
+    }
+
     fn walk(&self, groups: usize, visit: &mut impl FnMut(Group) -> Result<()>) -> Result<()> {
         let nothing = Bucket::default();
         for first in (0..groups).step_by(GROUPS) {
@@ -253,7 +259,7 @@ impl Bucket {
         let mut order: Vec<u32> = (0..events.len() as u32).collect();
         let mut start = 0;
         for group in events.chunk_by(|a, b| a.group == b.group) {
-            let range: Range<usize> = start..start + group.len();
+            let range = start..start + group.len();
             start = range.end;
             order[range].sort_unstable_by(compare);
         }
@@ -280,37 +286,6 @@ impl Bucket {
 /// By time, then by the first condition that holds in one and not in the other.
 fn by_time(a: &Event, b: &Event) -> Ordering {
     a.at.cmp(&b.at).then_with(|| Reverse(a.mask.reverse_bits()).cmp(&Reverse(b.mask.reverse_bits())))
-}
-
-/// Appends a row to a state.
-pub(super) fn write(shape: Shape, row: Row, state: &mut Vec<u8>) {
-    state.extend_from_slice(&row.at.to_le_bytes());
-    state.extend_from_slice(&row.mask.to_le_bytes());
-    if shape.ties {
-        state.extend_from_slice(&row.tie.to_le_bytes());
-    }
-    if shape.labels {
-        state.extend_from_slice(&(row.label.len() as u32).to_le_bytes());
-        state.extend_from_slice(row.label.as_bytes());
-    }
-}
-
-/// The first row of a state, and the rest of it.
-fn read(shape: Shape, state: &[u8]) -> Option<(Row<'_>, &[u8])> {
-    let (at, state) = state.split_first_chunk()?;
-    let (mask, state) = state.split_first_chunk()?;
-    let mut row = Row { at: i64::from_le_bytes(*at), mask: u32::from_le_bytes(*mask), tie: 0, label: "" };
-    let mut rest = state;
-    if shape.ties {
-        let (tie, state) = rest.split_first_chunk()?;
-        (row.tie, rest) = (i64::from_le_bytes(*tie), state);
-    }
-    if shape.labels {
-        let (length, state) = rest.split_first_chunk()?;
-        let (label, state) = state.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-        (row.label, rest) = (std::str::from_utf8(label).ok()?, state);
-    }
-    Some((row, rest))
 }
 
 #[cfg(test)]

@@ -4,56 +4,11 @@
 //! lie within the window after its start. Events that happen at once are taken in the order of the steps, so that one
 //! event of which several conditions hold may be several steps, unless a mode forbids it.
 
-use std::str::FromStr;
-
 use super::event_log::{Event, Group};
+use super::funnel_modes::Modes;
 
 /// The most steps, one bit each.
 const MAX_STEPS: usize = 32;
-
-/// What breaks a chain.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Modes {
-    /// A step that was reached before ends the search.
-    strict_deduplication: bool,
-    /// So does an event that is no step, or a step whose predecessor has not been reached.
-    pub(super) strict_order: bool,
-    /// Steps lie at rising times.
-    strict_increase: bool,
-    /// An event is one step at most.
-    strict_once: bool,
-    /// A step that comes too early is passed over, where `strict_order` would end.
-    allow_reentry: bool,
-}
-
-impl FromStr for Modes {
-    type Err = String;
-
-    /// Names parted by commas.
-    fn from_str(names: &str) -> Result<Self, Self::Err> {
-        let mut modes = Self::default();
-        for name in names.split(',').map(str::trim) {
-            match name {
-                "" | "default" => {}
-                "strict_deduplication" => modes.strict_deduplication = true,
-                "strict_order" => modes.strict_order = true,
-                "strict_increase" => modes.strict_increase = true,
-                "strict_once" => modes.strict_once = true,
-                "allow_reentry" => modes.allow_reentry = true,
-                other => {
-                    return Err(format!(
-                        "unknown mode \"{other}\", there are strict_deduplication, strict_order, strict_increase, \
-                         strict_once and allow_reentry"
-                    ));
-                }
-            }
-        }
-        if modes.allow_reentry && !modes.strict_order {
-            return Err("the mode allow_reentry needs strict_order".to_owned());
-        }
-        Ok(modes)
-    }
-}
 
 /// A funnel that events are let through, group after group.
 #[derive(Debug)]
@@ -376,12 +331,6 @@ mod tests {
         assert_eq!(run("", 3, 10, &[(0, "a"), (5, "a"), (8, "b"), (14, "c")]), (3, vec![5, 8, 14]));
         assert_eq!(run("", 3, 10, &[(0, "a"), (8, "b"), (20, "a"), (21, "b")]), (2, vec![0, 8]));
         assert_eq!(run("", 2, i64::MAX, &[(i64::MIN, "a"), (i64::MAX, "b")]).0, 1);
-    }
-
-    #[test]
-    fn modes_are_known() {
-        assert!("strict".parse::<Modes>().unwrap_err().contains("strict_deduplication"));
-        assert!("allow_reentry".parse::<Modes>().is_err());
     }
 
     /// All chains of all events, as sets of events.

@@ -5,7 +5,8 @@ use datafusion_common::{Result, plan_err};
 use datafusion_expr::function::AccumulatorArgs;
 
 use super::event_columns::EventColumns;
-use super::funnel::{Funnel, Modes};
+use super::funnel::Funnel;
+use super::funnel_modes::Modes;
 use crate::InvalidArgument;
 use crate::arguments::{DURATION, constant, duration, text};
 

@@ -28,7 +28,7 @@ use super::instant_lists::{InstantLists, list_of_instants};
     description = "Returns when the events of a group reached the steps of a funnel: the times of the first chain of events that got as far as window_funnel says, an empty list if none reached the first step. Takes the arguments of window_funnel.",
     syntax_example = "funnel_steps(window, [mode,] ts, [tie_breaker,] c1, ..., c32 [, mode])",
     sql_example = r#"```sql
-> SELECT shopper, funnel_steps(INTERVAL '1 hour', at, kind = 'view', kind = 'cart', kind = 'buy') AS steps FROM (VALUES (1, timestamp '2024-01-01 10:00', 'view'), (1, timestamp '2024-01-01 10:20', 'cart'), (1, timestamp '2024-01-01 11:01', 'buy'), (2, timestamp '2024-01-01 10:00', 'cart')) AS events (shopper, at, kind) GROUP BY shopper ORDER BY shopper;
+> SELECT shopper, funnel_steps(INTERVAL '1 hour', at, kind = 'view', kind = 'cart', kind = 'buy') AS steps FROM (VALUES (1, timestamp '2024-01-01 10:00:00', 'view'), (1, timestamp '2024-01-01 10:20:00', 'cart'), (1, timestamp '2024-01-01 11:01:00', 'buy'), (2, timestamp '2024-01-01 10:00:00', 'cart')) AS events (shopper, at, kind) GROUP BY shopper ORDER BY shopper;
 +---------+--------------------------------------------+
 | shopper | steps                                      |
 +---------+--------------------------------------------+

@@ -32,7 +32,7 @@ use super::funnel_arguments::{coerce, funnel};
     description = "Returns how many steps of a funnel the events of a group reach, in order and within a window that starts at the first: the semantics of ClickHouse's windowFunnel. A condition that is NULL does not hold, rows without time do not count, and 0 is returned if there are none. Also called windowfunnel.",
     syntax_example = "window_funnel(window, [mode,] ts, [tie_breaker,] c1, ..., c32 [, mode])",
     sql_example = r#"```sql
-> SELECT shopper, window_funnel(INTERVAL '1 hour', at, kind = 'view', kind = 'cart', kind = 'buy') AS level FROM (VALUES (1, timestamp '2024-01-01 10:00', 'view'), (1, timestamp '2024-01-01 10:20', 'cart'), (1, timestamp '2024-01-01 11:01', 'buy'), (2, timestamp '2024-01-01 10:00', 'view'), (2, timestamp '2024-01-01 10:59', 'cart'), (2, timestamp '2024-01-01 11:00', 'buy')) AS events (shopper, at, kind) GROUP BY shopper ORDER BY shopper;
+> SELECT shopper, window_funnel(INTERVAL '1 hour', at, kind = 'view', kind = 'cart', kind = 'buy') AS level FROM (VALUES (1, timestamp '2024-01-01 10:00:00', 'view'), (1, timestamp '2024-01-01 10:20:00', 'cart'), (1, timestamp '2024-01-01 11:01:00', 'buy'), (2, timestamp '2024-01-01 10:00:00', 'view'), (2, timestamp '2024-01-01 10:59:00', 'cart'), (2, timestamp '2024-01-01 11:00:00', 'buy')) AS events (shopper, at, kind) GROUP BY shopper ORDER BY shopper;
 +---------+-------+
 | shopper | level |
 +---------+-------+
