@@ -12,6 +12,7 @@
 
 mod call;
 mod clv_summary;
+mod id_dictionary;
 mod rfm;
 mod template;
 
@@ -38,6 +39,7 @@ pub(crate) struct Macro {
 /// All of them, by name.
 pub(crate) static MACROS: &[Macro] = &[
     clv_summary::CLV_SUMMARY,
+    id_dictionary::ID_DICTIONARY,
     rfm::RFM,
 ];
 
