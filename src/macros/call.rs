@@ -144,12 +144,13 @@ impl Call {
     fn as_source(&self, name: &str, value: Expr) -> Result<Source> {
         match value {
             Expr::Subquery(query) => Ok(Source::Query(query)),
-            other => match text(&other) {
-                Some(relation) => QualifiedName::parse(relation).map(Source::Named),
-                None => Err(self.invalid(format!(
-                    "{name} has to be the name of a table as text, or a query in parentheses"
-                ))),
-            },
+            other => {
+                match text(&other) {
+                    Some(relation) => QualifiedName::parse(relation).map(Source::Named),
+                    None => Err(self
+                        .invalid(format!("{name} has to be the name of a table as text, or a query in parentheses"))),
+                }
+            }
         }
     }
 
