@@ -26,6 +26,11 @@ use crate::rows::{self, Taken};
     syntax_example = "geohash(lat, lng [, precision])",
     sql_example = r#"```sql
 > SELECT geohash(57.64911, 10.40744) AS fine, geohash(57.64911, 10.40744, 5) AS coarse;
++--------------+--------+
+| fine         | coarse |
++--------------+--------+
+| u4pruydqqvj8 | u4pru  |
++--------------+--------+
 ```"#,
     argument(name = "lat", description = "Latitude in degrees, from -90 to 90."),
     argument(name = "lng", description = "Longitude in degrees, from -180 to 180."),

@@ -23,6 +23,11 @@ use crate::rows::{self, Taken};
     syntax_example = "h3_cell_from_string(text)",
     sql_example = r#"```sql
 > SELECT h3_cell_from_string('8928308280fffff') AS cell;
++--------------------+
+| cell               |
++--------------------+
+| 617700169958293503 |
++--------------------+
 ```"#,
     argument(name = "text", description = "The cell as text.")
 )]

@@ -22,6 +22,11 @@ use crate::rows::{self, Taken};
     syntax_example = "h3_cell_to_latlng(cell)",
     sql_example = r#"```sql
 > SELECT round(place['lat'], 4) AS lat, round(place['lng'], 4) AS lng FROM (SELECT h3_cell_to_latlng(h3_cell_from_string('8928308280fffff')) AS place) AS cells;
++---------+-----------+
+| lat     | lng       |
++---------+-----------+
+| 37.7767 | -122.4185 |
++---------+-----------+
 ```"#,
     argument(name = "cell", description = "The cell, a bigint.")
 )]

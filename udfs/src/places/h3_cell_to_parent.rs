@@ -23,6 +23,11 @@ use crate::rows::{self, Taken};
     syntax_example = "h3_cell_to_parent(cell, resolution)",
     sql_example = r#"```sql
 > SELECT h3_cell_to_string(h3_cell_to_parent(h3_cell_from_string('8928308280fffff'), 5)) AS parent;
++-----------------+
+| parent          |
++-----------------+
+| 85283083fffffff |
++-----------------+
 ```"#,
     argument(name = "cell", description = "The cell, a bigint."),
     argument(name = "resolution", description = "The resolution, from 0 to that of the cell.")

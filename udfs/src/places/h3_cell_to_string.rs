@@ -21,6 +21,11 @@ use crate::rows::{self, Taken};
     syntax_example = "h3_cell_to_string(cell)",
     sql_example = r#"```sql
 > SELECT h3_cell_to_string(617700169958293503) AS text;
++-----------------+
+| text            |
++-----------------+
+| 8928308280fffff |
++-----------------+
 ```"#,
     argument(name = "cell", description = "The cell, a bigint.")
 )]

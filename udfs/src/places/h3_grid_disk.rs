@@ -23,6 +23,11 @@ use crate::rows::{self, Taken};
     syntax_example = "h3_grid_disk(cell, k)",
     sql_example = r#"```sql
 > SELECT cardinality(h3_grid_disk(h3_cell_from_string('8928308280fffff'), 2)) AS cells;
++-------+
+| cells |
++-------+
+| 19    |
++-------+
 ```"#,
     argument(name = "cell", description = "The cell, a bigint."),
     argument(name = "k", description = "The number of steps, from 0 to 200.")

@@ -23,6 +23,11 @@ use crate::rows::{self, Taken};
     syntax_example = "h3_grid_distance(a, b)",
     sql_example = r#"```sql
 > SELECT h3_grid_distance(h3_latlng_to_cell(48.8566, 2.3522, 7), h3_latlng_to_cell(48.8049, 2.1204, 7)) AS paris_versailles;
++------------------+
+| paris_versailles |
++------------------+
+| 9                |
++------------------+
 ```"#,
     argument(name = "a", description = "A cell, a bigint."),
     argument(name = "b", description = "A cell of the same resolution.")

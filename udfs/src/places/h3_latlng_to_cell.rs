@@ -27,6 +27,11 @@ use crate::rows::{self, Taken};
     syntax_example = "h3_latlng_to_cell(lat, lng, resolution)",
     sql_example = r#"```sql
 > SELECT h3_latlng_to_cell(37.7752702151959, -122.418307270836, 9) AS cell;
++--------------------+
+| cell               |
++--------------------+
+| 617700169958293503 |
++--------------------+
 ```"#,
     argument(name = "lat", description = "Latitude in degrees, from -90 to 90."),
     argument(name = "lng", description = "Longitude in degrees, from -180 to 180."),

@@ -24,6 +24,11 @@ use crate::rows::{self, Taken};
     syntax_example = "haversine_distance(lat1, lng1, lat2, lng2)",
     sql_example = r#"```sql
 > SELECT round(haversine_distance(48.8566, 2.3522, 51.5074, -0.1278)) AS paris_london;
++--------------+
+| paris_london |
++--------------+
+| 343557.0     |
++--------------+
 ```"#,
     argument(name = "lat1", description = "Latitude of the first place in degrees, from -90 to 90."),
     argument(name = "lng1", description = "Its longitude in degrees, from -180 to 180."),

@@ -24,6 +24,11 @@ use crate::rows::{self, Taken};
     syntax_example = "within_radius(lat, lng, centre_lat, centre_lng, metres)",
     sql_example = r#"```sql
 > SELECT within_radius(48.8584, 2.2945, 48.8566, 2.3522, 5000) AS near, within_radius(51.5074, -0.1278, 48.8566, 2.3522, 5000) AS far;
++------+-------+
+| near | far   |
++------+-------+
+| true | false |
++------+-------+
 ```"#,
     argument(name = "lat", description = "Latitude in degrees, from -90 to 90."),
     argument(name = "lng", description = "Longitude in degrees, from -180 to 180."),
