@@ -26,7 +26,12 @@ impl Collected {
         self.waiting.sort_unstable();
         self.waiting.dedup();
         let sorted = RoaringTreemap::from_sorted_iter(self.waiting.drain(..));
-        self.set |= sorted.map_err(|error| internal_datafusion_err!("sorted ids are not in order: {error}"))?;
+        let sorted = sorted.map_err(|error| internal_datafusion_err!("sorted ids are not in order: {error}"))?;
+        if self.set.is_empty() {
+            self.set = sorted;
+        } else {
+            self.set |= sorted;
+        }
         self.set_size = size(&self.set);
         self.limit = usize::try_from(self.set.len() / 2).unwrap_or(MOST).clamp(FEWEST, MOST);
         Ok(())
@@ -51,7 +56,16 @@ impl Gathered for Collected {
 
     fn merge(&mut self, state: &[u8]) -> Result<()> {
         self.limit = self.limit.max(FEWEST);
-        self.set |= decode("bitmap_agg", state)?;
+        let other = decode("bitmap_agg", state)?;
+        // Of many small groups each state is a few ids: they wait like others.
+        if other.len() <= FEWEST as u64 {
+            self.waiting.extend(other);
+            if self.waiting.len() >= self.limit {
+                self.settle()?;
+            }
+            return Ok(());
+        }
+        self.set |= other;
         self.set_size = size(&self.set);
         Ok(())
     }
