@@ -66,16 +66,13 @@ impl Call {
 
     /// The relation called `name`: the next positional argument, or the one with that name.
     pub(super) fn source(&mut self, name: &str) -> Result<Source> {
-        match self.required(name)? {
-            Expr::Subquery(query) => Ok(Source::Query(query)),
-            other => {
-                match text(&other) {
-                    Some(relation) => QualifiedName::parse(relation).map(Source::Named),
-                    None => Err(self
-                        .invalid(format!("{name} has to be the name of a table as text, or a query in parentheses"))),
-                }
-            }
-        }
+        let value = self.required(name)?;
+        self.as_source(name, value)
+    }
+
+    /// The relation of an option.
+    pub(super) fn optional_source(&mut self, name: &str) -> Result<Option<Source>> {
+        self.option(name).map(|value| self.as_source(name, value)).transpose()
     }
 
     /// The column called `name`, by its name as text.
@@ -203,6 +200,19 @@ impl Call {
     /// An error of what an argument says: 22023.
     pub(super) fn invalid(&self, what: String) -> Error {
         Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("{}: {what}", self.called.name))
+    }
+
+    fn as_source(&self, name: &str, value: Expr) -> Result<Source> {
+        match value {
+            Expr::Subquery(query) => Ok(Source::Query(query)),
+            other => {
+                match text(&other) {
+                    Some(relation) => QualifiedName::parse(relation).map(Source::Named),
+                    None => Err(self
+                        .invalid(format!("{name} has to be the name of a table as text, or a query in parentheses"))),
+                }
+            }
+        }
     }
 
     fn as_column(&self, name: &str, value: &Expr) -> Result<Expr> {

@@ -14,6 +14,7 @@ mod call;
 mod clv_summary;
 mod features;
 mod funnel_counts;
+mod id_dictionary;
 mod kmeans;
 mod knn;
 mod lookalike;
@@ -47,6 +48,7 @@ pub(crate) struct Macro {
 pub(crate) static MACROS: &[Macro] = &[
     clv_summary::CLV_SUMMARY,
     funnel_counts::FUNNEL_COUNTS,
+    id_dictionary::ID_DICTIONARY,
     kmeans::KMEANS,
     knn::KNN,
     lookalike::LOOKALIKE,

@@ -82,13 +82,17 @@ pub(crate) fn evaluate(
     args: &ScalarFunctionArgs,
     kernel: impl FnOnce(&[ArrayRef]) -> Result<ArrayRef>,
 ) -> Result<ColumnarValue> {
-    let rows = if is_constant(&args.args) { 1 } else { args.number_rows };
-    let columns = args.args.iter().map(|value| value.to_array(rows)).collect::<Result<Vec<_>>>()?;
+    let columns = args.args.iter().map(|value| value.to_array(row_count(args))).collect::<Result<Vec<_>>>()?;
     constant_for_constants(&args.args, kernel(&columns)?)
 }
 
+/// The rows of a call: one if all arguments are constants.
+pub(crate) fn row_count(args: &ScalarFunctionArgs) -> usize {
+    if is_constant(&args.args) { 1 } else { args.number_rows }
+}
+
 /// Whether all arguments are constants.
-pub(crate) fn is_constant(args: &[ColumnarValue]) -> bool {
+fn is_constant(args: &[ColumnarValue]) -> bool {
     args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)))
 }
 

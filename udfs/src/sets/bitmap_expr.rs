@@ -1,0 +1,90 @@
+//! `bitmap_expr(bitmap, key, expression)`: the ids that an expression over tags selects.
+//!
+//! As `orthogonal_bitmap_expr_calculate` of Apache Doris; see `expression` for the operators. Bitmaps of one key are
+//! united first; a key without rows is an empty set.
+//!
+//! * Rows with a NULL, and keys that the expression does not name, do not count. Without rows: an empty bitmap.
+//! * Cost: one scan, and that of the bytes of the bitmaps that the expression names.
+
+use std::sync::LazyLock;
+
+use datafusion_common::Result;
+use datafusion_common::arrow::datatypes::{DataType, FieldRef};
+use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion_expr::utils::AggregateOrderSensitivity;
+use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_macros::user_doc;
+
+use super::expression::Expression;
+use super::selection::{Output, Selection, coerce, state_fields};
+use crate::InvalidArgument;
+use crate::arguments::{constant, text as text_of};
+
+/// The function `bitmap_expr`.
+#[user_doc(
+    doc_section(label = "Set Functions"),
+    description = "Returns the bitmap of the ids that an expression over the keys of a group selects, in one scan. Operators are & (and), | (or), - (without) and ^ (exactly one of two); all have the same rank and are done from left to right, so use parentheses. Rows of one key are united; rows with a NULL do not count.",
+    syntax_example = "bitmap_expr(bitmap, key, expression)",
+    sql_example = r#"```sql
+> SELECT bitmap_to_array(bitmap_expr(b, tag, 'women&buyers-lapsed')) AS ids FROM (SELECT tag, bitmap_agg(id) AS b FROM (VALUES ('women', 1), ('women', 2), ('women', 3), ('buyers', 2), ('buyers', 3), ('lapsed', 3)) AS tagged (tag, id) GROUP BY tag) AS tags;
++-----+
+| ids |
++-----+
+| [2] |
++-----+
+```"#,
+    argument(name = "bitmap", description = "A bitmap."),
+    argument(name = "key", description = "Its key: text, or an integer."),
+    argument(
+        name = "expression",
+        description = "A constant text such as '(a|b)&c-d'; a backslash makes the next character part of a key."
+    )
+)]
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct BitmapExpr;
+
+static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
+
+static ALIASES: LazyLock<Vec<String>> = LazyLock::new(|| vec!["orthogonal_bitmap_expr_calculate".to_owned()]);
+
+impl AggregateUDFImpl for BitmapExpr {
+    fn name(&self) -> &str {
+        "bitmap_expr"
+    }
+
+    fn aliases(&self) -> &[String] {
+        &ALIASES
+    }
+
+    fn signature(&self) -> &Signature {
+        &SIGNATURE
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::BinaryView)
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        coerce("bitmap_expr", types, 2)
+    }
+
+    fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        let text = constant("bitmap_expr", "the expression", &args, 2)?;
+        let text = text_of("bitmap_expr", "the expression", &text)?;
+        let expression = Expression::parse(text)
+            .map_err(|message| InvalidArgument::error(format!("bitmap_expr: {message}: {text}")))?;
+        Ok(Box::new(Selection::new("bitmap_expr", expression, Output::Bitmap)))
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
+        Ok(state_fields(&args))
+    }
+
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        AggregateOrderSensitivity::Insensitive
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.doc()
+    }
+}

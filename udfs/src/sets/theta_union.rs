@@ -1,0 +1,93 @@
+//! `theta_union(s [, lgk])`: the union of a group's theta sketches.
+//!
+//! * NULLs do not count; without other rows NULL. Bytes that are no sketch are an error.
+//! * Cost: that of the sketches' bytes.
+
+use std::sync::LazyLock;
+
+use datafusion_common::Result;
+use datafusion_common::arrow::datatypes::DataType;
+use datafusion_expr::function::AccumulatorArgs;
+use datafusion_expr::utils::AggregateOrderSensitivity;
+use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, GroupsAccumulator, Signature, Volatility};
+use datafusion_macros::user_doc;
+
+use super::gathering::{Gathering, GatheringGroups};
+use super::sketch::{DEFAULT_LG_K, United, lg_k};
+use crate::arguments::constant;
+use crate::rows::{Taken, coerce};
+
+/// The function `theta_union`.
+#[user_doc(
+    doc_section(label = "Set Functions"),
+    description = "Returns the theta sketch of all values that the sketches of a group have seen. NULLs do not count; without other rows it is NULL.",
+    syntax_example = "theta_union(s [, lgk])",
+    sql_example = r#"```sql
+> SELECT theta_estimate(theta_union(s)) AS people FROM (SELECT theta_sketch(id) AS s FROM (VALUES ('mon', 1), ('mon', 2), ('tue', 2), ('tue', 3)) AS visits (day, id) GROUP BY day) AS days;
++--------+
+| people |
++--------+
+| 3.0    |
++--------+
+```"#,
+    argument(name = "s", description = "A theta sketch."),
+    argument(
+        name = "lgk",
+        description = "The logarithm to base 2 of the number of hashes to keep, a constant from 5 to 26; 12 if it is not given."
+    )
+)]
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct ThetaUnion;
+
+static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
+
+static ALIASES: LazyLock<Vec<String>> = LazyLock::new(|| vec!["theta_sketch_union".to_owned()]);
+
+impl AggregateUDFImpl for ThetaUnion {
+    fn name(&self) -> &str {
+        "theta_union"
+    }
+
+    fn aliases(&self) -> &[String] {
+        &ALIASES
+    }
+
+    fn signature(&self) -> &Signature {
+        &SIGNATURE
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::BinaryView)
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        coerce("theta_union", types, &[("s", Taken::Bytes), ("lgk", Taken::Integer)], 1)
+    }
+
+    fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        Ok(Box::new(Gathering::<United>::new(&plan(&args)?)?))
+    }
+
+    fn groups_accumulator_supported(&self, _: AccumulatorArgs) -> bool {
+        true
+    }
+
+    fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
+        Ok(Box::new(GatheringGroups::<United>::new(plan(&args)?)))
+    }
+
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        AggregateOrderSensitivity::Insensitive
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.doc()
+    }
+}
+
+fn plan(args: &AccumulatorArgs) -> Result<u8> {
+    match args.exprs.len() {
+        0 | 1 => Ok(DEFAULT_LG_K),
+        _ => lg_k("theta_union", &constant("theta_union", "lgk", args, 1)?),
+    }
+}
