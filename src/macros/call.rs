@@ -57,7 +57,7 @@ impl Call {
 
     /// The relation called `name`: the next positional argument, or the one with that name.
     pub(super) fn source(&mut self, name: &str) -> Result<Source> {
-        match self.required(name)? {
+        match self.value(name)? {
             Expr::Subquery(query) => Ok(Source::Query(query)),
             other => {
                 match text(&other) {
@@ -71,7 +71,7 @@ impl Call {
 
     /// The column called `name`, by its name as text.
     pub(super) fn column(&mut self, name: &str) -> Result<Expr> {
-        let value = self.required(name)?;
+        let value = self.value(name)?;
         self.as_column(name, &value)
     }
 
@@ -134,7 +134,8 @@ impl Call {
         }
     }
 
-    fn required(&mut self, name: &str) -> Result<Expr> {
+    /// The next positional argument as it stands, or the one with that name.
+    pub(super) fn value(&mut self, name: &str) -> Result<Expr> {
         let given = self.positional.next().or_else(|| self.option(name));
         given.ok_or_else(|| self.undefined(format!("needs the argument {name}")))
     }

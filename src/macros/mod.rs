@@ -11,7 +11,14 @@
 //! `tests/slt/macros`.
 
 mod call;
+mod connected_components;
+mod households;
+mod identity_graph;
+mod identity_merges;
+mod identity_path;
+mod match_devices;
 mod rfm;
+mod stable_ids;
 mod template;
 
 use std::ops::ControlFlow;
@@ -35,7 +42,16 @@ pub(crate) struct Macro {
 }
 
 /// All of them, by name.
-pub(crate) static MACROS: &[Macro] = &[rfm::RFM];
+pub(crate) static MACROS: &[Macro] = &[
+    connected_components::CONNECTED_COMPONENTS,
+    households::HOUSEHOLDS,
+    identity_graph::IDENTITY_GRAPH,
+    identity_merges::IDENTITY_MERGES,
+    identity_path::IDENTITY_PATH,
+    match_devices::MATCH_DEVICES,
+    rfm::RFM,
+    stable_ids::STABLE_IDS,
+];
 
 /// Replaces every call of a macro in a query, also inside of other calls.
 ///

@@ -2,7 +2,7 @@
 //!
 //! Soundex 2 of Frédéric Brouard (L'art des « Soundex », developpez.com): K for hard G and C and for Q, no vowels but a first
 //! one, no H unless C or S is before it, no Y unless a vowel is,
-//! no T, D or S at the end; at most four letters. A run of equal letters
+//! no A, T, D or S as the last letter; at most four letters. A run of equal letters
 //! counts once, and the code is not filled up with blanks.
 //!
 //! * Accents and ligatures are folded, then all but the letters A to Z is dropped, blanks too: several words are coded as
@@ -86,7 +86,7 @@ fn code_of(letters: String) -> String {
     let heard = match heard.char_indices().nth(1) {
         Some((second, _)) => {
             let (first, rest) = heard.split_at(second);
-            format!("{first}{}", rest.trim_end_matches(['A', 'T', 'D', 'S']))
+            format!("{first}{}", rest.strip_suffix(['A', 'T', 'D', 'S']).unwrap_or(rest))
         }
         None => heard,
     };
@@ -126,7 +126,9 @@ mod tests {
             ("Rousseau", "RS"),
             ("Œuvrard", "OVRR"),
             ("Quesnel", "KSNL"),
-            ("Eda", "E"),
+            ("Eda", "ED"),
+            ("Dupond", "DPN"),
+            ("Dupont", "DPN"),
         ] {
             assert_eq!(of(name).as_deref(), Some(expected), "{name}");
         }
