@@ -10,10 +10,11 @@ use crate::error::Result;
 pub(super) const CONNECTED_COMPONENTS: Macro = Macro {
     name: "connected_components",
     syntax: "connected_components(edges, a, b [, weight => column, threshold => number])",
-    description: "Returns every id of a table of edges, text or integers, with its component, which is the smallest id in \
-                  it, and size, the number of its ids: node, component, size. An edge with one NULL makes a node that it \
-                  links to nothing; rows with two NULLs are ignored. With weight and threshold only edges of at least \
-                  this weight link; the ends of the others, and of those whose weight is NULL, are nodes all the same.",
+    description: "Returns every id of a table of edges, text or integers, with its component, which is the smallest id \
+                  in it, and size, the number of its ids: node, component, size. An edge with one NULL makes a node \
+                  that it links to nothing; rows with two NULLs are ignored. With weight and threshold only edges of \
+                  at least this weight link; the ends of the others, and of those whose weight is NULL, are nodes all \
+                  the same.",
     expand,
 };
 

@@ -14,15 +14,16 @@ use crate::error::Result;
 
 pub(super) const HOUSEHOLDS: Macro = Macro {
     name: "households",
-    syntax: "households(observations, id, ip, ts [, max_devices => 30] [, days => 7] [, night_from => 19] \
-             [, night_to => 8] [, min_night => 25] [, min_days => 1])",
-    description: "Returns every device of a table of observations with its household, the smallest device in it, and size, \
-                  the number of its devices: id, household, size. In each period of some days a network is a home if at \
-                  most max_devices were seen on it, and at least min_night per cent of what was seen at night (from the \
-                  hour night_from to night_to, as ts has it) or at the weekend. A device's home of a period is the one \
-                  where it was seen most, on min_days different days at least; devices that have the same home in the \
-                  same period belong together. A device without a home is a household by itself. Rows with a NULL device \
-                  are ignored, those with a NULL network or time make the device known and nothing else.",
+    syntax: "households(observations, id, ip, ts [, max_devices => 30] [, days => 7] [, night_from => 19] [, night_to \
+             => 8] [, min_night => 25] [, min_days => 1])",
+    description: "Returns every device of a table of observations with its household, the smallest device in it, and \
+                  size, the number of its devices: id, household, size. In each period of some days a network is a \
+                  home if at most max_devices were seen on it, and at least min_night per cent of what was seen at \
+                  night (from the hour night_from to night_to, as ts has it) or at the weekend. A device's home of a \
+                  period is the one where it was seen most, on min_days different days at least; devices that have the \
+                  same home in the same period belong together. A device without a home is a household by itself. Rows \
+                  with a NULL device are ignored, those with a NULL network or time make the device known and nothing \
+                  else.",
     expand,
 };
 
@@ -61,7 +62,8 @@ fn expand(call: &mut Call) -> Result<Query> {
             FROM "households: visits"
         ), "households: homes" AS (
             SELECT id, ip, period,
-                is_home AND row_number() OVER (PARTITION BY id, period, is_home ORDER BY seen DESC, ip) = 1 AS lives_there
+                is_home
+                    AND row_number() OVER (PARTITION BY id, period, is_home ORDER BY seen DESC, ip) = 1 AS lives_there
             FROM "households: networks"
         )
         SELECT found['node'] AS id, found['component'] AS household, found['size'] AS size

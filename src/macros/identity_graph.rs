@@ -12,17 +12,18 @@ use crate::error::Result;
 
 pub(super) const IDENTITY_GRAPH: Macro = Macro {
     name: "identity_graph",
-    syntax: "identity_graph(edges, id_a, id_b [, key => column] [, max_degree => n] [, max_edges => ARRAY['kind: n', ...]] \
-             [, limit_on => 'both'] [, blocked => ARRAY['unknown', '']])",
-    description: "Returns every id of a table of edges with person, the smallest id that it is linked to over any number \
-                  of edges, and size, the number of the person's ids: id, person, size. Ids are text or integers of one \
-                  type. Values in blocked, compared as text, are no ids: they are left out, and what they stood beside is \
-                  linked to nothing by this row; so is an id beside NULL. An id with more than max_degree different \
-                  neighbours links nothing: it is alone, unless edges of another kind link it. key is the column with \
-                  the kind of an edge, such as email or phone: degrees are counted for each kind by itself, a NULL being \
-                  a kind, too. max_edges gives kinds other limits than max_degree. limit_on says which end the limits \
-                  are for: both, id_a or id_b, so that a phone may be shared by few devices while a device may have had \
-                  many phones. An edge given more than once, or in both directions, counts once.",
+    syntax: "identity_graph(edges, id_a, id_b [, key => column] [, max_degree => n] [, max_edges => ARRAY['kind: n', \
+             ...]] [, limit_on => 'both'] [, blocked => ARRAY['unknown', '']])",
+    description: "Returns every id of a table of edges with person, the smallest id that it is linked to over any \
+                  number of edges, and size, the number of the person's ids: id, person, size. Ids are text or \
+                  integers of one type. Values in blocked, compared as text, are no ids: they are left out, and what \
+                  they stood beside is linked to nothing by this row; so is an id beside NULL. An id with more than \
+                  max_degree different neighbours links nothing: it is alone, unless edges of another kind link it. \
+                  key is the column with the kind of an edge, such as email or phone: degrees are counted for each \
+                  kind by itself, a NULL being a kind, too. max_edges gives kinds other limits than max_degree. \
+                  limit_on says which end the limits are for: both, id_a or id_b, so that a phone may be shared by few \
+                  devices while a device may have had many phones. An edge given more than once, or in both \
+                  directions, counts once.",
     expand,
 };
 

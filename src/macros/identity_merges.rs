@@ -9,10 +9,10 @@ use crate::error::Result;
 
 pub(super) const IDENTITY_MERGES: Macro = Macro {
     name: "identity_merges",
-    syntax: "identity_merges(components, node, component, previous => table [, previous_node => 'node'] \
-             [, person => 'person'] [, since => column])",
-    description: "Returns the people of the table previous who are part of another person now: survivor, merged. By the \
-                  rules of stable_ids, with the same arguments. People of whom no id is left are not listed.",
+    syntax: "identity_merges(components, node, component, previous => table [, previous_node => 'node'] [, person => \
+             'person'] [, since => column])",
+    description: "Returns the people of the table previous who are part of another person now: survivor, merged. By \
+                  the rules of stable_ids, with the same arguments. People of whom no id is left are not listed.",
     expand,
 };
 

@@ -1,8 +1,8 @@
 //! `match_devices('observations', 'id', 'ip', 'ts', …)`: which devices are one person's, by the networks they share.
 //!
 //! What tells most, by the published solutions of the Drawbridge contest (ICDM 2015): that two devices were on the same
-//! private network, how few others were there, on how many days, and how much of what each does happens on networks that
-//! both use. Networks with more than `max_degree` devices are left out: they join half the world.
+//! private network, how few others were there, on how many days, and how much of what each does happens on networks
+//! that both use. Networks with more than `max_degree` devices are left out: they join half the world.
 
 use datafusion::sql::sqlparser::ast::Query;
 
@@ -13,18 +13,18 @@ use crate::error::Result;
 
 pub(super) const MATCH_DEVICES: Macro = Macro {
     name: "match_devices",
-    syntax: "match_devices(observations, id, ip, ts [, max_degree => 60] [, threshold => 0.25] \
-             [, max_evidence => 2000])",
-    description: "Returns pairs of devices that share a network of at most max_degree devices, each pair once, with a score \
-                  from 0 to 1 of how likely they are one person's, and what it is made of: device_a, device_b, score, \
-                  shared_ips, shared_days, privateness, overlap, gap_days. Networks of up to max_evidence devices, such \
-                  as an office, make no pairs but count for those that there are. privateness is the sum over shared \
-                  networks of 1 / ln(1 + devices there); overlap is the cosine of the days that both spent on each \
-                  network, rare networks weighing more; shared_days are the days on which both were on the same network; \
-                  gap_days is the least number of days between their stays on a network, not above 0 if they were there \
-                  at the same time. Pairs below threshold are left out, rows with a NULL ignored. Give the pairs to \
-                  connected_components, with a threshold, for people; a threshold of 0 gives what a model of one's own \
-                  can be trained on. See households for who lives together.",
+    syntax: "match_devices(observations, id, ip, ts [, max_degree => 60] [, threshold => 0.25] [, max_evidence => \
+             2000])",
+    description: "Returns pairs of devices that share a network of at most max_degree devices, each pair once, with a \
+                  score from 0 to 1 of how likely they are one person's, and what it is made of: device_a, device_b, \
+                  score, shared_ips, shared_days, privateness, overlap, gap_days. Networks of up to max_evidence \
+                  devices, such as an office, make no pairs but count for those that there are. privateness is the sum \
+                  over shared networks of 1 / ln(1 + devices there); overlap is the cosine of the days that both spent \
+                  on each network, rare networks weighing more; shared_days are the days on which both were on the \
+                  same network; gap_days is the least number of days between their stays on a network, not above 0 if \
+                  they were there at the same time. Pairs below threshold are left out, rows with a NULL ignored. Give \
+                  the pairs to connected_components, with a threshold, for people; a threshold of 0 gives what a model \
+                  of one's own can be trained on. See households for who lives together.",
     expand,
 };
 
@@ -92,7 +92,7 @@ fn expand(call: &mut Call) -> Result<Query> {
         FROM (
             SELECT device_a, device_b, shared_ips, shared_days, privateness, overlap, gap_days,
                 1.0 / (1.0 + exp({BASE} - {CLOSEST} * closest - {NETWORKS} * ln(CAST(shared_ips AS double precision))
-                    - {OVERLAP} * overlap + {REST} * (privateness - closest) + {DAYS} * ln(1.0 + shared_days))) AS score
+                    - {OVERLAP} * overlap + {DAYS} * ln(1.0 + shared_days))) AS score
             FROM "match_devices: features"
         ) AS scored
         WHERE score >= {least}"#
@@ -104,11 +104,10 @@ fn expand(call: &mut Call) -> Result<Query> {
 
 /// The score is a logistic one, fitted on generated households of one to six persons with several devices each, whose
 /// cookies live for days or weeks. The fewer devices the most private network has, the fewer people they can belong to;
-/// a second network in common tells more than a busy one; and devices that meet day after day are rather two people's,
-/// since the cookies of one browser follow one another.
+/// a second network in common and the same share of time on each speak for one; and devices that meet day after day are
+/// rather two people's, since the cookies of one browser follow one another.
 const BASE: f64 = 3.8;
 const CLOSEST: f64 = 8.2;
-const NETWORKS: f64 = 2.7;
+const NETWORKS: f64 = 1.0;
 const OVERLAP: f64 = 1.1;
-const REST: f64 = 3.9;
 const DAYS: f64 = 0.8;

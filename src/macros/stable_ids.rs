@@ -1,11 +1,11 @@
 //! `stable_ids('components', 'node', 'component', previous => 'table', …)`: people keep their names when components
 //! change.
 //!
-//! Each person of before goes to one component: the one with the id that the person is named after, or else with most of
-//! the person's ids, or else the smallest. Of the people who meet in a component one survives: the oldest if there is
-//! `since` (as in Snowplow's identities), or else the one with most ids, or else the smallest. A component where nobody
-//! arrives is a new person, named after the component. That name is free, since a component is named after one of its
-//! ids, and a person of that name would have come there. So names are never given twice.
+//! Each person of before goes to one component: the one with the id that the person is named after, or else with most
+//! of the person's ids, or else the smallest. Of the people who meet in a component one survives: the oldest if there
+//! is `since` (as in Snowplow's identities), or else the one with most ids, or else the smallest. A component where
+//! nobody arrives is a new person, named after the component. That name is free, since a component is named after one
+//! of its ids, and a person of that name would have come there. So names are never given twice.
 
 use datafusion::sql::sqlparser::ast::{Expr, Ident, Query};
 
@@ -16,15 +16,15 @@ use crate::error::Result;
 
 pub(super) const STABLE_IDS: Macro = Macro {
     name: "stable_ids",
-    syntax: "stable_ids(components, node, component, previous => table [, previous_node => 'node'] \
-             [, person => 'person'] [, since => column])",
-    description: "Returns every node of a table of components, as connected_components gives them, with the person that \
-                  it belongs to: node, person. Where a component has ids of a person of the table previous, it is this \
-                  person. When components merge the oldest person survives, by the column since of previous, or else the \
-                  one who had most ids, or else the smallest; see identity_merges. When a component falls apart the \
-                  person goes with the id that it is named after, or else with most ids. Others are new people, named \
-                  after their component, which has to be the smallest id in it. An empty previous gives every component \
-                  as a person. Rows with a NULL id, component or person do not count.",
+    syntax: "stable_ids(components, node, component, previous => table [, previous_node => 'node'] [, person => \
+             'person'] [, since => column])",
+    description: "Returns every node of a table of components, as connected_components gives them, with the person \
+                  that it belongs to: node, person. Where a component has ids of a person of the table previous, it is \
+                  this person. When components merge the oldest person survives, by the column since of previous, or \
+                  else the one who had most ids, or else the smallest; see identity_merges. When a component falls \
+                  apart the person goes with the id that it is named after, or else with most ids. Others are new \
+                  people, named after their component, which has to be the smallest id in it. An empty previous gives \
+                  every component as a person. Rows with a NULL id, component or person do not count.",
     expand,
 };
 

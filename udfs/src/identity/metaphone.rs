@@ -2,8 +2,8 @@
 //!
 //! Philips (Hanging on the Metaphone, 1990), as Apache Commons Codec codes it, without a limit of length.
 //!
-//! * Accents and ligatures are folded, then all but the letters A to Z is dropped, blanks too: several words are coded as
-//!   one. NULL, and a text without such letters: NULL.
+//! * Accents and ligatures are folded, then all but the letters A to Z is dropped, blanks too: several words are
+//!   coded as one. NULL, and a text without such letters: NULL.
 //! * Cost: O(length).
 
 use datafusion_macros::user_doc;

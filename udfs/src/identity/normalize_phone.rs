@@ -2,7 +2,8 @@
 //!
 //! By the metadata of Google's libphonenumber (crate `phonenumber`): a number is valid if its length and its digits fit
 //! a kind of number of its country. What people write round the digits is taken away before: blanks, dots, dashes,
-//! slashes and brackets, the `(0)` behind a country code, `tel:`, and an extension (`x12`, `ext. 12`, `#12`, `;ext=12`).
+//! slashes and brackets, the `(0)` behind a country code, `tel:`, and an extension (`x12`,
+//! `ext. 12`, `#12`, `;ext=12`).
 //!
 //! * `region` is the country, two letters of ISO 3166, that a number without `+` or its country's international prefix
 //!   belongs to. NULL or not given: only numbers with `+` are known.

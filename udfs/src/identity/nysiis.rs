@@ -2,8 +2,8 @@
 //!
 //! New York State Identification and Intelligence System (Taft, Name search techniques, 1970): at most six letters.
 //!
-//! * Accents and ligatures are folded, then all but the letters A to Z is dropped, blanks too: several words are coded as
-//!   one. NULL, and a text without such letters: NULL.
+//! * Accents and ligatures are folded, then all but the letters A to Z is dropped, blanks too: several words are
+//!   coded as one. NULL, and a text without such letters: NULL.
 //! * Cost: O(length).
 
 use datafusion_macros::user_doc;
