@@ -66,7 +66,7 @@ impl Call {
 
     /// The relation called `name`: the next positional argument, or the one with that name.
     pub(super) fn source(&mut self, name: &str) -> Result<Source> {
-        let value = self.required(name)?;
+        let value = self.value(name)?;
         self.as_source(name, value)
     }
 
@@ -77,7 +77,7 @@ impl Call {
 
     /// The column called `name`, by its name as text.
     pub(super) fn column(&mut self, name: &str) -> Result<Expr> {
-        let value = self.required(name)?;
+        let value = self.value(name)?;
         self.as_column(name, &value)
     }
 
@@ -176,11 +176,6 @@ impl Call {
         }
     }
 
-    /// An option that has to be there, as it stands.
-    pub(super) fn required_option(&mut self, name: &str) -> Result<Expr> {
-        self.option(name).ok_or_else(|| self.undefined(format!("needs the argument {name}")))
-    }
-
     /// Fails if there are arguments that the macro has not asked for.
     pub(super) fn finish(mut self) -> Result<()> {
         if let Some((name, _)) = self.named.first() {
@@ -192,7 +187,8 @@ impl Call {
         }
     }
 
-    fn required(&mut self, name: &str) -> Result<Expr> {
+    /// The next positional argument as it stands, or the one with that name.
+    pub(super) fn value(&mut self, name: &str) -> Result<Expr> {
         let given = self.positional.next().or_else(|| self.option(name));
         given.ok_or_else(|| self.undefined(format!("needs the argument {name}")))
     }

@@ -12,16 +12,23 @@
 
 mod call;
 mod clv_summary;
+mod connected_components;
 mod features;
 mod funnel_counts;
+mod households;
 mod id_dictionary;
+mod identity_graph;
+mod identity_merges;
+mod identity_path;
 mod kmeans;
 mod knn;
 mod lookalike;
 mod lookalike_check;
 mod lookalike_eval;
+mod match_devices;
 mod path_analysis;
 mod rfm;
+mod stable_ids;
 mod template;
 
 use std::ops::ControlFlow;
@@ -45,18 +52,7 @@ pub(crate) struct Macro {
 }
 
 /// All of them, by name.
-pub(crate) static MACROS: &[Macro] = &[
-    clv_summary::CLV_SUMMARY,
-    funnel_counts::FUNNEL_COUNTS,
-    id_dictionary::ID_DICTIONARY,
-    kmeans::KMEANS,
-    knn::KNN,
-    lookalike::LOOKALIKE,
-    lookalike_check::LOOKALIKE_CHECK,
-    lookalike_eval::LOOKALIKE_EVAL,
-    path_analysis::PATH_ANALYSIS,
-    rfm::RFM,
-];
+pub(crate) static MACROS: &[Macro] = &[clv_summary::CLV_SUMMARY, connected_components::CONNECTED_COMPONENTS, funnel_counts::FUNNEL_COUNTS, households::HOUSEHOLDS, id_dictionary::ID_DICTIONARY, identity_graph::IDENTITY_GRAPH, identity_merges::IDENTITY_MERGES, identity_path::IDENTITY_PATH, kmeans::KMEANS, knn::KNN, lookalike::LOOKALIKE, lookalike_check::LOOKALIKE_CHECK, lookalike_eval::LOOKALIKE_EVAL, match_devices::MATCH_DEVICES, path_analysis::PATH_ANALYSIS, rfm::RFM, stable_ids::STABLE_IDS];
 
 /// Replaces every call of a macro in a query, also inside of other calls.
 ///

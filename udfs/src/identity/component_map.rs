@@ -26,15 +26,19 @@ use super::graph::{Components, found_fields, list_value, node_type};
     description = "Returns the connected components of a graph, given by its edges: a list with every id, the component that it belongs to, which is the smallest id in it, and the number of ids there. If one end is NULL the other is a node without this edge; rows with two NULLs are ignored; without rows the list is empty. The list is in the order of the ids. See connected_components for a table.",
     syntax_example = "component_map(a, b)",
     sql_example = r#"```sql
-> SELECT unnest(component_map(a, b)) AS found FROM (VALUES ('ada', 'bo'), ('cy', 'bo'), ('dee', NULL)) AS edges (a, b);
-+-------------------------------------------+
-| found                                     |
-+-------------------------------------------+
-| {node: ada, component: ada, size: 3}      |
-| {node: bo, component: ada, size: 3}       |
-| {node: cy, component: ada, size: 3}       |
-| {node: dee, component: dee, size: 1}      |
-+-------------------------------------------+
+> SELECT found['node'] AS node, found['component'] AS component, found['size'] AS size
+  FROM (
+    SELECT unnest(component_map(a, b)) AS found
+    FROM (VALUES ('ada', 'bo'), ('cy', 'bo'), ('dee', NULL)) AS edges (a, b)
+  ) AS components;
++------+-----------+------+
+| node | component | size |
++------+-----------+------+
+| ada  | ada       | 3    |
+| bo   | ada       | 3    |
+| cy   | ada       | 3    |
+| dee  | dee       | 1    |
++------+-----------+------+
 ```"#,
     argument(name = "a", description = "The id at one end of an edge: text or an integer."),
     argument(name = "b", description = "The id at the other end, of the same kind.")

@@ -1,9 +1,9 @@
 //! `damerau_levenshtein(a, b)`: the number of mistakes in typing that lie between two texts.
 //!
 //! The true distance of Damerau and Levenshtein: insertions, deletions, substitutions, and transpositions of neighbours
-//! between which there may be other edits (Lowrance and Wagner, An extension of the string-to-string correction problem,
-//! 1975), a metric; as in DuckDB and RapidFuzz. 'ca' and 'abc' are 2 apart, which the restricted form (optimal string
-//! alignment) takes for 3.
+//! between which there may be other edits (Lowrance and Wagner, An extension of the string-to-string correction
+//! problem, 1975), a metric; as in DuckDB and RapidFuzz. 'ca' and 'abc' are 2 apart, which the restricted form (optimal
+//! string alignment) takes for 3.
 //!
 //! * Compared character by character as they stand.
 //! * NULL if either is.
@@ -146,7 +146,7 @@ mod tests {
             ("dupont", "dupnot", 1),
             ("élodie", "eldoie", 2),
             ("kitten", "sitting", 3),
-            ("a cat", "an abct", 4),
+            ("a cat", "an abct", 3),
         ] {
             assert_eq!(distance(a, b, &mut table), expected, "{a} {b}");
             assert_eq!(distance(b, a, &mut table), expected, "{b} {a}");

@@ -3,8 +3,8 @@
 //! Philips (The double Metaphone search algorithm, 2000), at most four letters; another way to speak it is given by
 //! double_metaphone_alt. As dmetaphone of PostgreSQL's fuzzystrmatch, which is an alias.
 //!
-//! * Accents and ligatures are folded, then all but the letters A to Z is dropped, blanks too: several words are coded as
-//!   one. NULL, and a text without such letters: NULL.
+//! * Accents and ligatures are folded, then all but the letters A to Z is dropped, blanks too: several words are
+//!   coded as one. NULL, and a text without such letters: NULL.
 //! * Cost: O(length).
 
 use datafusion_macros::user_doc;

@@ -1,10 +1,10 @@
 //! `double_metaphone_alt(name)`: another way in which a name of many origins is spoken.
 //!
-//! Philips (The double Metaphone search algorithm, 2000), at most four letters; equal to double_metaphone if there is but
-//! one way. As dmetaphone_alt of PostgreSQL's fuzzystrmatch, which is an alias.
+//! Philips (The double Metaphone search algorithm, 2000), at most four letters; equal to double_metaphone if there is
+//! but one way. As dmetaphone_alt of PostgreSQL's fuzzystrmatch, which is an alias.
 //!
-//! * Accents and ligatures are folded, then all but the letters A to Z is dropped, blanks too: several words are coded as
-//!   one. NULL, and a text without such letters: NULL.
+//! * Accents and ligatures are folded, then all but the letters A to Z is dropped, blanks too: several words are
+//!   coded as one. NULL, and a text without such letters: NULL.
 //! * Cost: O(length).
 
 use datafusion_macros::user_doc;

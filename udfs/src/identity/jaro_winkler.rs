@@ -1,7 +1,7 @@
 //! `jaro_winkler(a, b)`: how alike two short texts are, from 0 to 1.
 //!
-//! Jaro's similarity (Advances in record-linkage methodology, 1989), raised by Winkler's bonus of a tenth for each of at
-//! most four first characters that agree, if it is above 0.7: as in DuckDB, Splink and RapidFuzz.
+//! Jaro's similarity (Advances in record-linkage methodology, 1989), raised by Winkler's bonus of a tenth for each of
+//! at most four first characters that agree, if it is above 0.7: as in DuckDB, Splink and RapidFuzz.
 //!
 //! * Compared character by character as they stand: see normalize_name for case and accents.
 //! * Two empty texts: 1; one empty: 0. NULL if either is.

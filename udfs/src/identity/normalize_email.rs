@@ -28,11 +28,11 @@ use crate::InvalidArgument;
     syntax_example = "normalize_email(email [, rules])",
     sql_example = r#"```sql
 > SELECT normalize_email(' Ada.L+news@GoogleMail.com ') AS plain, normalize_email('Ada.L+news@GoogleMail.com', 'provider') AS mailbox, normalize_email('ada@localhost') AS none;
-+----------------------------+----------------+------+
-| plain                      | mailbox        | none |
-+----------------------------+----------------+------+
-| ada.l+news@googlemail.com  | adal@gmail.com |      |
-+----------------------------+----------------+------+
++---------------------------+----------------+------+
+| plain                     | mailbox        | none |
++---------------------------+----------------+------+
+| ada.l+news@googlemail.com | adal@gmail.com |      |
++---------------------------+----------------+------+
 ```"#,
     argument(name = "email", description = "The address, text."),
     argument(

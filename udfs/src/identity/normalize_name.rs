@@ -21,11 +21,11 @@ use super::texts::text_function;
     syntax_example = "normalize_name(name)",
     sql_example = r#"```sql
 > SELECT normalize_name(' Jean-François  LŒUVRE ') AS a, normalize_name('O’Brien, Søren') AS b, normalize_name('--') AS c;
-+----------------------+---------------+---+
-| a                    | b             | c |
-+----------------------+---------------+---+
++-----------------------+--------------+---+
+| a                     | b            | c |
++-----------------------+--------------+---+
 | jean francois loeuvre | obrien soren |   |
-+----------------------+---------------+---+
++-----------------------+--------------+---+
 ```"#,
     argument(name = "name", description = "The name, text.")
 )]

@@ -2,7 +2,8 @@
 //!
 //! By the metadata of Google's libphonenumber (crate `phonenumber`): a number is valid if its length and its digits fit
 //! a kind of number of its country. What people write round the digits is taken away before: blanks, dots, dashes,
-//! slashes and brackets, the `(0)` behind a country code, `tel:`, and an extension (`x12`, `ext. 12`, `#12`, `;ext=12`).
+//! slashes and brackets, the `(0)` behind a country code, `tel:`, and an extension (`x12`,
+//! `ext. 12`, `#12`, `;ext=12`).
 //!
 //! * `region` is the country, two letters of ISO 3166, that a number without `+` or its country's international prefix
 //!   belongs to. NULL or not given: only numbers with `+` are known.
@@ -121,8 +122,8 @@ fn normalized(phone: &str, region: Option<country::Id>) -> Option<String> {
 /// The digits of a number, and its plus. None if there is anything in it that is not written round digits.
 fn digits(phone: &str) -> Option<String> {
     let phone = phone.trim();
-    let phone = match phone.get(..4) {
-        Some(scheme) if scheme.eq_ignore_ascii_case("tel:") => &phone[4..],
+    let phone = match phone.split_at_checked(3) {
+        Some((scheme, number)) if scheme.eq_ignore_ascii_case("tel") => number.trim_start_matches([':', '.', ' ']),
         _ => phone,
     };
     let phone = phone.find(['x', 'X', 'e', 'E', '#', ';', ',']).map_or(phone, |extension| &phone[..extension]);
@@ -160,6 +161,8 @@ mod tests {
             ("+33 (0)6 12 34 56 78", fr, Some("+33612345678")),
             ("+33 (0)6 12 34 56 78", None, Some("+33612345678")),
             ("tel:+33-6-12-34-56-78;ext=4", None, Some("+33612345678")),
+            ("Tél. 06 12 34 56 78", fr, None),
+            ("Tel. 06 12 34 56 78", fr, Some("+33612345678")),
             ("+44 20 7946 0018", fr, Some("+442079460018")),
             ("(650) 253-0000 x12", Some(country::Id::US), Some("+16502530000")),
             ("06 698 12345", Some(country::Id::IT), Some("+390669812345")),

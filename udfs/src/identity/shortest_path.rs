@@ -27,16 +27,19 @@ use crate::arguments::constant;
     description = "Returns the steps of a shortest path between two ids of a graph, given by its edges, whatever their direction; of several the one by the smallest ids. The list is empty if they are not linked, and if both are the same. Edges with a NULL are ignored. See identity_path for a table.",
     syntax_example = "shortest_path(a, b, from, to)",
     sql_example = r#"```sql
-> SELECT unnest(shortest_path(a, b, 'ada', 'dee')) AS step
-  FROM (VALUES ('ada', 'm1'), ('ada', 'm2'), ('bo', 'm1'), ('bo', 'm3'), ('dee', 'm3'), ('dee', 'm4')) AS edges (a, b);
-+----------------------------------+
-| step                             |
-+----------------------------------+
-| {step: 1, id_a: ada, id_b: m1}   |
-| {step: 2, id_a: m1, id_b: bo}    |
-| {step: 3, id_a: bo, id_b: m3}    |
-| {step: 4, id_a: m3, id_b: dee}   |
-+----------------------------------+
+> SELECT found['step'] AS step, found['id_a'] AS id_a, found['id_b'] AS id_b
+  FROM (
+    SELECT unnest(shortest_path(a, b, 'ada', 'dee')) AS found
+    FROM (VALUES ('ada', 'm1'), ('ada', 'm2'), ('bo', 'm1'), ('bo', 'm3'), ('dee', 'm3')) AS edges (a, b)
+  ) AS steps;
++------+------+------+
+| step | id_a | id_b |
++------+------+------+
+| 1    | ada  | m1   |
+| 2    | m1   | bo   |
+| 3    | bo   | m3   |
+| 4    | m3   | dee  |
++------+------+------+
 ```"#,
     argument(name = "a", description = "The id at one end of an edge: text or an integer."),
     argument(name = "b", description = "The id at the other end, of the same kind."),

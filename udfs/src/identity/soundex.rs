@@ -1,10 +1,11 @@
 //! `soundex(name)`: an English name by how it sounds, as the census of the United States codes it.
 //!
-//! American Soundex of Russell and Odell (1918) as the National Archives have it: a letter and three digits, letters of a
-//! code on both sides of H or W counting once. As in PostgreSQL's fuzzystrmatch for most names, which codes them twice.
+//! American Soundex of Russell and Odell (1918) as the National Archives have it: a letter and three digits, letters
+//! of a code on both sides of H or W counting once. As in PostgreSQL's fuzzystrmatch for most names, which codes them
+//! twice.
 //!
-//! * Accents and ligatures are folded, then all but the letters A to Z is dropped, blanks too: several words are coded as
-//!   one. NULL, and a text without such letters: NULL.
+//! * Accents and ligatures are folded, then all but the letters A to Z is dropped, blanks too: several words are
+//!   coded as one. NULL, and a text without such letters: NULL.
 //! * Cost: O(length).
 
 use datafusion_macros::user_doc;
