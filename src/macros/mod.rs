@@ -11,7 +11,12 @@
 //! `tests/slt/macros`.
 
 mod call;
+mod capped;
+mod frequency_distribution;
+mod markov_attribution;
+mod reach;
 mod rfm;
+mod shapley_attribution;
 mod template;
 
 use std::ops::ControlFlow;
@@ -35,7 +40,14 @@ pub(crate) struct Macro {
 }
 
 /// All of them, by name.
-pub(crate) static MACROS: &[Macro] = &[rfm::RFM];
+pub(crate) static MACROS: &[Macro] = &[
+    capped::CAPPED,
+    frequency_distribution::FREQUENCY_DISTRIBUTION,
+    markov_attribution::MARKOV_ATTRIBUTION,
+    reach::REACH,
+    rfm::RFM,
+    shapley_attribution::SHAPLEY_ATTRIBUTION,
+];
 
 /// Replaces every call of a macro in a query, also inside of other calls.
 ///
