@@ -11,9 +11,11 @@
 //! `tests/slt/macros`.
 
 mod call;
+mod capped;
 mod clv_summary;
 mod connected_components;
 mod features;
+mod frequency_distribution;
 mod funnel_counts;
 mod households;
 mod id_dictionary;
@@ -25,9 +27,12 @@ mod knn;
 mod lookalike;
 mod lookalike_check;
 mod lookalike_eval;
+mod markov_attribution;
 mod match_devices;
 mod path_analysis;
+mod reach;
 mod rfm;
+mod shapley_attribution;
 mod stable_ids;
 mod template;
 
@@ -52,7 +57,7 @@ pub(crate) struct Macro {
 }
 
 /// All of them, by name.
-pub(crate) static MACROS: &[Macro] = &[clv_summary::CLV_SUMMARY, connected_components::CONNECTED_COMPONENTS, funnel_counts::FUNNEL_COUNTS, households::HOUSEHOLDS, id_dictionary::ID_DICTIONARY, identity_graph::IDENTITY_GRAPH, identity_merges::IDENTITY_MERGES, identity_path::IDENTITY_PATH, kmeans::KMEANS, knn::KNN, lookalike::LOOKALIKE, lookalike_check::LOOKALIKE_CHECK, lookalike_eval::LOOKALIKE_EVAL, match_devices::MATCH_DEVICES, path_analysis::PATH_ANALYSIS, rfm::RFM, stable_ids::STABLE_IDS];
+pub(crate) static MACROS: &[Macro] = &[capped::CAPPED, clv_summary::CLV_SUMMARY, connected_components::CONNECTED_COMPONENTS, frequency_distribution::FREQUENCY_DISTRIBUTION, funnel_counts::FUNNEL_COUNTS, households::HOUSEHOLDS, id_dictionary::ID_DICTIONARY, identity_graph::IDENTITY_GRAPH, identity_merges::IDENTITY_MERGES, identity_path::IDENTITY_PATH, kmeans::KMEANS, knn::KNN, lookalike::LOOKALIKE, lookalike_check::LOOKALIKE_CHECK, lookalike_eval::LOOKALIKE_EVAL, markov_attribution::MARKOV_ATTRIBUTION, match_devices::MATCH_DEVICES, path_analysis::PATH_ANALYSIS, reach::REACH, rfm::RFM, shapley_attribution::SHAPLEY_ATTRIBUTION, stable_ids::STABLE_IDS];
 
 /// Replaces every call of a macro in a query, also inside of other calls.
 ///

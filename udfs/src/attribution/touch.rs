@@ -137,11 +137,13 @@ impl PartitionEvaluator for TouchOf {
             }
         }
         let found = touches.iter().map(|touch| touch.map(|touch| touch as u64)).collect::<UInt64Array>();
+        // NULL beneath a struct that is NULL: a field is read without a look at its struct.
+        let own = UInt64Array::new((0..rows as u64).collect(), found.nulls().cloned());
         let columns: Vec<ArrayRef> = vec![
-            name.clone(),
+            take(name, &own, None)?,
             take(value, &found, None)?,
             take(ts, &found, None)?,
-            Arc::new(Float64Array::from_value(1.0, rows)),
+            Arc::new(Float64Array::new(vec![1.0; rows].into(), found.nulls().cloned())),
         ];
         let fields = fields(value.data_type(), ts.data_type());
         Ok(Arc::new(StructArray::try_new(fields, columns, found.nulls().cloned())?))

@@ -10,7 +10,7 @@ use datafusion_common::Result;
 use datafusion_common::arrow::array::{
     ArrayRef, BooleanArray, BooleanBufferBuilder, Int64Array, Int64Builder, StructArray, TimestampMicrosecondArray,
 };
-use datafusion_common::arrow::buffer::NullBuffer;
+use datafusion_common::arrow::buffer::{BooleanBuffer, NullBuffer};
 use datafusion_common::arrow::datatypes::{DataType, Field, Fields};
 use datafusion_expr::PartitionEvaluator;
 
@@ -70,7 +70,8 @@ pub(super) fn sessions(
 }
 
 static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
-    let field = |name, of| Field::new(name, of, false);
+    // NULL beneath a struct that is NULL: a field is read without a look at its struct.
+    let field = |name, of| Field::new(name, of, true);
     Fields::from(vec![
         field("timestamp_diff", DataType::Int64),
         field("num", DataType::Int64),
@@ -144,15 +145,16 @@ impl Columns {
     }
 
     fn finish(mut self) -> Result<ArrayRef> {
-        let new: BooleanArray = self.depths.iter().map(|depth| Some(*depth == 1)).collect();
+        let known = Some(NullBuffer::new(self.known.finish()));
+        let new = BooleanBuffer::from_iter(self.depths.iter().map(|depth| *depth == 1));
+        let column = |values: Vec<i64>| Int64Array::new(values.into(), known.clone());
         let columns: Vec<ArrayRef> = vec![
-            Arc::new(Int64Array::from(self.seconds)),
-            Arc::new(Int64Array::from(self.nums)),
-            Arc::new(new),
-            Arc::new(Int64Array::from(self.depths)),
+            Arc::new(column(self.seconds)),
+            Arc::new(column(self.nums)),
+            Arc::new(BooleanArray::new(new, known.clone())),
+            Arc::new(column(self.depths)),
         ];
-        let known = NullBuffer::new(self.known.finish());
-        Ok(Arc::new(StructArray::try_new(FIELDS.clone(), columns, Some(known))?))
+        Ok(Arc::new(StructArray::try_new(FIELDS.clone(), columns, known.clone())?))
     }
 }
 
