@@ -3,6 +3,9 @@
 use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, FunctionArgOperator, Ident, Query, UnaryOperator, Value,
 };
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::Macro;
 use crate::error::{Error, Result, SqlState};
@@ -57,16 +60,13 @@ impl Call {
 
     /// The relation called `name`: the next positional argument, or the one with that name.
     pub(super) fn source(&mut self, name: &str) -> Result<Source> {
-        match self.required(name)? {
-            Expr::Subquery(query) => Ok(Source::Query(query)),
-            other => {
-                match text(&other) {
-                    Some(relation) => QualifiedName::parse(relation).map(Source::Named),
-                    None => Err(self
-                        .invalid(format!("{name} has to be the name of a table as text, or a query in parentheses"))),
-                }
-            }
-        }
+        let value = self.required(name)?;
+        self.as_source(name, value)
+    }
+
+    /// The relation of an option.
+    pub(super) fn optional_source(&mut self, name: &str) -> Result<Option<Source>> {
+        self.option(name).map(|value| self.as_source(name, value)).transpose()
     }
 
     /// The column called `name`, by its name as text.
@@ -98,6 +98,25 @@ impl Call {
             .ok_or_else(|| self.invalid(format!("{name} has to be an array of texts, such as ARRAY['a', 'b']")))
     }
 
+    /// The lists of expressions of an option, an array of texts such as `ARRAY['a', 'b, lower(c)']`.
+    pub(super) fn expressions(&mut self, name: &str) -> Result<Option<Vec<Vec<Expr>>>> {
+        let Some(texts) = self.texts(name)? else { return Ok(None) };
+        texts.iter().map(|text| self.parsed(name, text)).collect::<Result<_>>().map(Some)
+    }
+
+    fn parsed(&self, name: &str, text: &str) -> Result<Vec<Expr>> {
+        let invalid = |why: String| self.invalid(format!("{name}: \"{text}\" is no column or expression ({why})"));
+        let dialect = PostgreSqlDialect {};
+        // Tokens without their places, which would point into the text of the statement.
+        let tokens = Tokenizer::new(&dialect, text).tokenize().map_err(|error| invalid(error.to_string()))?;
+        let mut parser = Parser::new(&dialect).with_tokens(tokens);
+        let parsed = parser.parse_comma_separated(Parser::parse_expr).map_err(|error| invalid(error.to_string()))?;
+        match parser.peek_token().token {
+            Token::EOF => Ok(parsed),
+            more => Err(invalid(format!("{more} is too much"))),
+        }
+    }
+
     /// An option's value as it stands.
     pub(super) fn option(&mut self, name: &str) -> Option<Expr> {
         let place = self.named.iter().position(|(given, _)| given == name)?;
@@ -118,6 +137,15 @@ impl Call {
     pub(super) fn integer(&mut self, name: &str, low: i64, high: i64) -> Result<Option<i64>> {
         let Some(value) = self.option(name) else { return Ok(None) };
         match integer(&value).filter(|number| (low..=high).contains(number)) {
+            Some(number) => Ok(Some(number)),
+            None => Err(self.invalid(format!("{name} has to be a number from {low} to {high}"))),
+        }
+    }
+
+    /// An option that is a number within bounds.
+    pub(super) fn number(&mut self, name: &str, low: f64, high: f64) -> Result<Option<f64>> {
+        let Some(value) = self.option(name) else { return Ok(None) };
+        match number(&value).filter(|number| (low..=high).contains(number)) {
             Some(number) => Ok(Some(number)),
             None => Err(self.invalid(format!("{name} has to be a number from {low} to {high}"))),
         }
@@ -144,11 +172,28 @@ impl Call {
         Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("{}: {what}", self.called.name))
     }
 
+    fn as_source(&self, name: &str, value: Expr) -> Result<Source> {
+        match value {
+            Expr::Subquery(query) => Ok(Source::Query(query)),
+            other => {
+                match text(&other) {
+                    Some(relation) => QualifiedName::parse(relation).map(Source::Named),
+                    None => Err(self
+                        .invalid(format!("{name} has to be the name of a table as text, or a query in parentheses"))),
+                }
+            }
+        }
+    }
+
     fn as_column(&self, name: &str, value: &Expr) -> Result<Expr> {
-        let column = text(value).map(QualifiedName::parse);
-        match column {
-            Some(Ok(QualifiedName { schema: None, name })) => Ok(Expr::Identifier(Ident::with_quote('"', name))),
-            _ => Err(self.invalid(format!("{name} has to be the name of a column as text"))),
+        self.column_called(name, text(value).unwrap_or_default())
+    }
+
+    /// The column with a name that is part of the argument `argument`.
+    pub(super) fn column_called(&self, argument: &str, name: &str) -> Result<Expr> {
+        match QualifiedName::parse(name) {
+            Ok(QualifiedName { schema: None, name }) => Ok(Expr::Identifier(Ident::with_quote('"', name))),
+            _ => Err(self.invalid(format!("{argument} has to be the name of a column as text"))),
         }
     }
 
@@ -173,6 +218,17 @@ fn text(value: &Expr) -> Option<&str> {
 fn elements(value: &Expr) -> Option<&[Expr]> {
     match value {
         Expr::Array(array) => Some(&array.elem),
+        _ => None,
+    }
+}
+
+fn number(value: &Expr) -> Option<f64> {
+    match value {
+        Expr::Value(value) => match &value.value {
+            Value::Number(digits, _) => digits.to_string().parse().ok(),
+            _ => None,
+        },
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => number(expr).map(|number| -number),
         _ => None,
     }
 }

@@ -11,6 +11,10 @@
 //! `tests/slt/macros`.
 
 mod call;
+mod cluster_pairs;
+mod fs_train;
+mod link_records;
+mod linkage;
 mod rfm;
 mod template;
 
@@ -35,7 +39,8 @@ pub(crate) struct Macro {
 }
 
 /// All of them, by name.
-pub(crate) static MACROS: &[Macro] = &[rfm::RFM];
+pub(crate) static MACROS: &[Macro] =
+    &[cluster_pairs::CLUSTER_PAIRS, fs_train::FS_TRAIN, link_records::LINK_RECORDS, rfm::RFM];
 
 /// Replaces every call of a macro in a query, also inside of other calls.
 ///
