@@ -3,7 +3,8 @@
 //! * `left`, `right`: the records, with what they are blocked by (`b0_0`: rule 0, its first expression) and what is
 //!   compared (`c0`, …). Within one table both are the same.
 //! * `found`: for each rule an equi-join, so a hash join, without the pairs that an earlier rule found.
-//! * `random`: each record in an order that is as good as random, and the same at any time, with the next few in that
+//! * `drawn left`, `drawn right`: all records of a small table, some of a large one.
+//! * `random`: each of them in an order that is as good as random, and the same at any time, with the next few in that
 //!   order: `sample` pairs in all, none of them twice.
 //! * `term 0`, …: how frequent the values of a column are, joined by the value that both records of a pair have,
 //!   since it is only asked where they are equal.
@@ -143,6 +144,10 @@ impl Linkage {
             relations.push(format!("{RIGHT} AS ({})", self.records("right")));
         }
         relations.push(format!("{FOUND} AS ({})", self.found()));
+        relations.push(format!("{DRAWN_LEFT} AS ({})", self.drawn(LEFT)));
+        if self.right.is_some() {
+            relations.push(format!("{DRAWN_RIGHT} AS ({})", self.drawn(RIGHT)));
+        }
         relations.push(format!("{RANDOM} AS ({})", self.random()));
         relations
     }
@@ -180,10 +185,19 @@ impl Linkage {
         joins.collect::<Vec<_>>().join(" UNION ALL ")
     }
 
+    /// Some of the records, by hash, so that what is put in order is not the whole of a large table.
+    fn drawn(&self, relation: &str) -> String {
+        let records = (self.sample / PARTNERS).max(FEWEST_RECORDS);
+        format!(
+            "SELECT * FROM {relation} WHERE audience_bucket(id, 2147483647)
+                <= {records} / greatest((SELECT CAST(count(*) AS double precision) FROM {relation}), 1) * 2147483647"
+        )
+    }
+
     fn random(&self) -> String {
         let Self { sample, .. } = self;
-        let second = self.second();
-        let (left, right) = (count(LEFT), count(second));
+        let second = if self.right.is_some() { DRAWN_RIGHT } else { DRAWN_LEFT };
+        let (left, right) = (count(DRAWN_LEFT), count(second));
         let each = format!("{sample} / greatest({left}, 1)");
         // Within a table the n-th partner of one record is further back for another.
         let (first, last, others) = match self.right {
@@ -194,12 +208,11 @@ impl Linkage {
             "SELECT {} FROM (
                 SELECT *, (place + step) % greatest({right}, 1) AS partner
                 FROM (
-                    SELECT *, unnest(generate_series({first}, {last})) AS step
-                    FROM ({}) AS shuffled WHERE place < {sample}
+                    SELECT *, unnest(generate_series({first}, {last})) AS step FROM ({}) AS shuffled
                 ) AS steps
             ) AS l JOIN ({}) AS r ON l.partner = r.place WHERE {others}",
             self.values(),
-            shuffled(LEFT),
+            shuffled(DRAWN_LEFT),
             shuffled(second)
         )
     }
@@ -223,9 +236,16 @@ impl Linkage {
     }
 }
 
+/// How many random pairs a record of a large table is in.
+const PARTNERS: i64 = 10;
+/// How many records random pairs are made of, if there are as many.
+const FEWEST_RECORDS: i64 = 10_000;
+
 const LEFT: &str = r#""link_records: left""#;
 const RIGHT: &str = r#""link_records: right""#;
 const FOUND: &str = r#""link_records: found""#;
+const DRAWN_LEFT: &str = r#""link_records: drawn left""#;
+const DRAWN_RIGHT: &str = r#""link_records: drawn right""#;
 const RANDOM: &str = r#""link_records: random""#;
 
 fn count(relation: &str) -> String {
