@@ -3,6 +3,9 @@
 use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, FunctionArgOperator, Ident, Query, UnaryOperator, Value,
 };
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::Macro;
 use crate::error::{Error, Result, SqlState};
@@ -120,6 +123,25 @@ impl Call {
         self.option(name).ok_or_else(|| self.undefined(format!("needs the argument {name}")))
     }
 
+    /// The lists of expressions of an option, an array of texts such as `ARRAY['a', 'b, lower(c)']`.
+    pub(super) fn expression_lists(&mut self, name: &str) -> Result<Option<Vec<Vec<Expr>>>> {
+        let Some(texts) = self.texts(name)? else { return Ok(None) };
+        texts.iter().map(|text| self.parsed(name, text)).collect::<Result<_>>().map(Some)
+    }
+
+    fn parsed(&self, name: &str, text: &str) -> Result<Vec<Expr>> {
+        let invalid = |why: String| self.invalid(format!("{name}: \"{text}\" is no column or expression ({why})"));
+        let dialect = PostgreSqlDialect {};
+        // Tokens without their places, which would point into the text of the statement.
+        let tokens = Tokenizer::new(&dialect, text).tokenize().map_err(|error| invalid(error.to_string()))?;
+        let mut parser = Parser::new(&dialect).with_tokens(tokens);
+        let parsed = parser.parse_comma_separated(Parser::parse_expr).map_err(|error| invalid(error.to_string()))?;
+        match parser.peek_token().token {
+            Token::EOF => Ok(parsed),
+            more => Err(invalid(format!("{more} is too much"))),
+        }
+    }
+
     /// An option's value as it stands.
     pub(super) fn option(&mut self, name: &str) -> Option<Expr> {
         let place = self.named.iter().position(|(given, _)| given == name)?;
@@ -212,10 +234,14 @@ impl Call {
     }
 
     fn as_column(&self, name: &str, value: &Expr) -> Result<Expr> {
-        let column = text(value).map(QualifiedName::parse);
-        match column {
-            Some(Ok(QualifiedName { schema: None, name })) => Ok(Expr::Identifier(Ident::with_quote('"', name))),
-            _ => Err(self.invalid(format!("{name} has to be the name of a column as text"))),
+        self.column_called(name, text(value).unwrap_or_default())
+    }
+
+    /// The column with a name that is part of the argument `argument`.
+    pub(super) fn column_called(&self, argument: &str, name: &str) -> Result<Expr> {
+        match QualifiedName::parse(name) {
+            Ok(QualifiedName { schema: None, name }) => Ok(Expr::Identifier(Ident::with_quote('"', name))),
+            _ => Err(self.invalid(format!("{argument} has to be the name of a column as text"))),
         }
     }
 
@@ -240,6 +266,17 @@ fn text(value: &Expr) -> Option<&str> {
 fn elements(value: &Expr) -> Option<&[Expr]> {
     match value {
         Expr::Array(array) => Some(&array.elem),
+        _ => None,
+    }
+}
+
+fn number(value: &Expr) -> Option<f64> {
+    match value {
+        Expr::Value(value) => match &value.value {
+            Value::Number(digits, _) => digits.to_string().parse().ok(),
+            _ => None,
+        },
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => number(expr).map(|number| -number),
         _ => None,
     }
 }

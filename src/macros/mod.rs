@@ -12,10 +12,12 @@
 
 mod call;
 mod capped;
+mod cluster_pairs;
 mod clv_summary;
 mod connected_components;
 mod features;
 mod frequency_distribution;
+mod fs_train;
 mod funnel_counts;
 mod households;
 mod id_dictionary;
@@ -24,6 +26,8 @@ mod identity_merges;
 mod identity_path;
 mod kmeans;
 mod knn;
+mod link_records;
+mod linkage;
 mod lookalike;
 mod lookalike_check;
 mod lookalike_eval;

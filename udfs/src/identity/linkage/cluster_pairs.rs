@@ -32,7 +32,16 @@ use crate::arguments::constant;
     description = "Groups the records that pairs connect, taking the pairs of highest score first and leaving out those that would make a cluster larger than max_size: an array of structs of id, cluster (its smallest id) and size. Pairs with NULL in them do not count. The macro of the same name gives the rows of a table of pairs.",
     syntax_example = "cluster_pairs(l, r, score [, max_size])",
     sql_example = r#"```sql
-> SELECT cluster_pairs(l, r, p, 3) AS clusters FROM (VALUES ('a', 'b', 0.99), ('b', 'c', 0.9), ('c', 'd', 0.8), ('d', 'e', 0.95)) AS t (l, r, p);
+> SELECT get_field(c, 'id') AS id, get_field(c, 'cluster') AS cluster, get_field(c, 'size') AS size FROM (SELECT unnest(cluster_pairs(l, r, p, 3)) AS c FROM (VALUES ('a', 'b', 0.99), ('b', 'c', 0.9), ('c', 'd', 0.8), ('d', 'e', 0.95)) AS t (l, r, p)) AS clusters;
++----+---------+------+
+| id | cluster | size |
++----+---------+------+
+| a  | a       | 3    |
+| b  | a       | 3    |
+| c  | a       | 3    |
+| d  | d       | 2    |
+| e  | d       | 2    |
++----+---------+------+
 ```"#,
     argument(name = "l", description = "The id of one record of a pair, taken as text."),
     argument(name = "r", description = "The id of the other record."),

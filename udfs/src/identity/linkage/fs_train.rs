@@ -35,10 +35,20 @@ const MAX_COMPARISONS: usize = 32;
     description = "Learns from pairs of records, without labels, how matches differ from other pairs: the model of Fellegi and Sunter that fs_weight takes. It sees the pairs that blocking finds, each once, and random pairs. NULL if there are none of either kind. The macro of the same name finds the pairs itself.",
     syntax_example = "fs_train(levels, random, pairs, compare)",
     sql_example = r#"```sql
-> SELECT round(fs_weight(model, [1, 1]), 1) AS both, round(fs_weight(model, [1, 0]), 1) AS one, round(fs_weight(model, [0, 0]), 1) AS none
-  FROM (SELECT fs_train(levels, random, 100000, ['exact', 'exact']) AS model FROM (
-    SELECT ARRAY[CASE WHEN i % 10 < 2 THEN 1 ELSE 0 END, CASE WHEN i % 10 < 3 THEN 1 ELSE 0 END] AS levels, false AS random FROM generate_series(1, 1000) AS t (i)
-    UNION ALL SELECT ARRAY[CASE WHEN i % 50 = 0 THEN 1 ELSE 0 END, CASE WHEN i % 40 = 1 THEN 1 ELSE 0 END], true FROM generate_series(1, 10000) AS t (i)));
+> SELECT round(fs_probability(fs_weight(model, ARRAY[1, 1])), 2) AS both, round(fs_probability(fs_weight(model, ARRAY[1, 0])), 2) AS one
+  FROM (
+    SELECT fs_train(levels, random, 100000, ARRAY['exact', 'exact']) AS model
+    FROM (
+      SELECT ARRAY[1, CASE WHEN n <= 100 THEN 1 ELSE 0 END] AS levels, false AS random FROM generate_series(1, 1000) AS g (n)
+      UNION ALL
+      SELECT ARRAY[CASE WHEN n % 90 = 0 THEN 1 ELSE 0 END, CASE WHEN n % 91 = 0 THEN 1 ELSE 0 END], true FROM generate_series(1, 10000) AS g (n)
+    ) AS pairs
+  ) AS trained;
++------+-----+
+| both | one |
++------+-----+
+| 0.88 | 0.0 |
++------+-----+
 ```"#,
     argument(name = "levels", description = "An array of the levels of a pair's comparisons; see fs_compare."),
     argument(name = "random", description = "Whether the pair is a random one, not one that blocking found."),

@@ -25,14 +25,14 @@ use crate::InvalidArgument;
     description = "The match weight of a pair: the base 2 logarithm of the odds that its records match, by the model of Fellegi and Sunter, from the levels of its comparisons. A level of NULL is no evidence. NULL if the model or the levels are NULL.",
     syntax_example = "fs_weight(model, levels [, frequencies])",
     sql_example = r#"```sql
-> SELECT levels, fs_weight(named_struct('lambda', 0.2, 'm', [[0.25, 0.75], [0.5, 0.5]], 'u', [[0.75, 0.25], [0.5, 0.5]]), levels) AS weight FROM (VALUES (ARRAY[0, 1]), (ARRAY[1, 0]), (ARRAY[NULL, NULL])) AS t (levels);
-+--------+---------------------+
-| levels | weight              |
-+--------+---------------------+
-| [0, 1] | -3.584962500721156  |
-| [1, 0] | -0.4150374992788438 |
-| [, ]   | -2.0                |
-+--------+---------------------+
+> SELECT levels, fs_weight(named_struct('lambda', 0.5, 'm', ARRAY[ARRAY[0.25, 0.75], ARRAY[0.5, 0.5]], 'u', ARRAY[ARRAY[0.5, 0.5], ARRAY[0.875, 0.125]]), levels) AS weight FROM (VALUES (ARRAY[0, 1]), (ARRAY[NULL, 1]), (ARRAY[NULL, NULL])) AS t (levels);
++--------+--------+
+| levels | weight |
++--------+--------+
+| [0, 1] | 1.0    |
+| [, 1]  | 2.0    |
+| [, ]   | 0.0    |
++--------+--------+
 ```"#,
     argument(
         name = "model",
@@ -161,4 +161,79 @@ fn weights(models: &Models, one_model: bool, levels: &ListArray, frequencies: Op
         result.append_value(weight);
     }
     Ok(Arc::new(result.finish()))
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion_common::arrow::array::{Float64Array, ListArray, StructArray};
+    use datafusion_common::arrow::array::{Float64Builder, ListBuilder};
+
+    use super::*;
+
+    fn lists(rows: &[&[Option<f64>]]) -> ArrayRef {
+        let mut list = ListBuilder::new(ListBuilder::new(Float64Builder::new()));
+        for levels in rows {
+            levels.iter().for_each(|known| list.values().values().append_option(*known));
+            list.values().append(true);
+        }
+        list.append(true);
+        Arc::new(list.finish())
+    }
+
+    fn models(lambda: f64, m: &[&[Option<f64>]], u: &[&[Option<f64>]]) -> Models {
+        let numbers: ArrayRef = Arc::new(Float64Array::from(vec![lambda]));
+        let field = |name: &str, array: &ArrayRef| Arc::new(Field::new(name, array.data_type().clone(), true));
+        let columns = [("lambda", numbers), ("m", lists(m)), ("u", lists(u))];
+        let columns: Vec<_> = columns.into_iter().map(|(name, array)| (field(name, &array), array)).collect();
+        Models::new(&(Arc::new(StructArray::from(columns)) as ArrayRef)).unwrap()
+    }
+
+    fn levels(rows: Vec<Option<Vec<Option<i16>>>>) -> ListArray {
+        ListArray::from_iter_primitive::<Int16Type, _, _>(rows)
+    }
+
+    /// The surest pair of FEBRL 1 by the model of Splink: two comparisons of it.
+    #[test]
+    fn logarithms_of_odds_add_up() {
+        let models = models(
+            0.0010543877210543876,
+            &[
+                &[Some(0.19), Some(0.12), Some(0.6867838626116631)],
+                &[Some(0.04403956263673106), Some(0.9035543936264864)],
+            ],
+            &[
+                &[Some(0.96), Some(0.03), Some(0.004611123696498907)],
+                &[Some(0.9988432125383158), Some(0.0009204787389666332)],
+            ],
+        );
+        let levels = levels(vec![Some(vec![Some(2), Some(1)]), Some(vec![None, Some(0)]), None]);
+        let frequencies = ListArray::from_iter_primitive::<Float64Type, _, _>([
+            Some(vec![Some(0.002), None]),
+            Some(vec![Some(0.002), Some(0.1)]),
+            None,
+        ]);
+        let weights = weights(&models, true, &levels, Some(&frequencies)).unwrap();
+        let weights = weights.as_primitive::<Float64Type>();
+        // The frequency stands for u.
+        let prior = 0.0010543877210543876_f64 / (1.0 - 0.0010543877210543876);
+        let first = prior * (0.6867838626116631 / 0.002) * (0.9035543936264864 / 0.0009204787389666332);
+        assert!((weights.value(0) - first.log2()).abs() < 1e-12);
+        let second = prior * (0.04403956263673106 / 0.9988432125383158);
+        assert!((weights.value(1) - second.log2()).abs() < 1e-12);
+        assert!(weights.is_null(2));
+    }
+
+    #[test]
+    fn what_does_not_fit_the_model() {
+        let even: &[&[Option<f64>]] = &[&[Some(0.5), Some(0.5)]];
+        let of = |models: &Models, row: Vec<Option<i16>>| weights(models, true, &levels(vec![Some(row)]), None);
+        assert!(of(&models(0.5, even, even), vec![Some(1)]).is_ok());
+        assert!(of(&models(0.5, even, even), vec![Some(2)]).is_err());
+        assert!(of(&models(0.5, even, even), vec![Some(-1)]).is_err());
+        assert!(of(&models(0.5, even, even), vec![Some(1), Some(1)]).is_err());
+        assert!(of(&models(1.0, even, even), vec![Some(1)]).is_err());
+        assert!(of(&models(0.5, even, &[&[Some(0.5), Some(0.0)]]), vec![Some(1)]).is_err());
+        assert!(of(&models(0.5, even, &[&[Some(1.0)]]), vec![Some(1)]).is_err());
+        assert!(of(&models(f64::NAN, even, even), vec![Some(1)]).is_err());
+    }
 }
