@@ -4,12 +4,19 @@
 //! network of the operator's. Requests are short or they are not read: so many connections at a time, so many bytes,
 //! so many seconds, one request each.
 
-use std::fmt::Write;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time;
@@ -19,7 +26,7 @@ use crate::engine::Engine;
 
 /// Connections at one time; others wait to be accepted.
 const CONNECTIONS: usize = 16;
-/// Longest request, its headers included.
+/// Longest head of a request.
 const REQUEST: usize = 8 << 10;
 /// How long a connection may last, and how long the warehouse has to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,16 +39,14 @@ const JSON: &str = "application/json";
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// An answer.
-struct Answer {
-    status: &'static str,
-    kind: &'static str,
-    body: String,
-}
+type Answer = Response<Full<Bytes>>;
 
 /// Answers until the future is dropped, which ends every connection. Once `stopping` is cancelled, the server is not
 /// ready any more.
 pub async fn run(listener: TcpListener, engine: Arc<Engine>, stopping: CancellationToken) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).keep_alive(false).max_buf_size(REQUEST).header_read_timeout(PATIENCE);
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -49,10 +54,15 @@ pub async fn run(listener: TcpListener, engine: Arc<Engine>, stopping: Cancellat
         match listener.accept().await {
             Ok((stream, _)) => {
                 let (engine, stopping) = (Arc::clone(&engine), stopping.clone());
+                let service = service_fn(move |request| {
+                    let (engine, stopping) = (Arc::clone(&engine), stopping.clone());
+                    async move { Ok::<_, Infallible>(answer(&request, &engine, &stopping).await) }
+                });
+                let connection = http.serve_connection(TokioIo::new(stream), service);
                 connections.spawn(async move {
                     let _place = place;
                     // Nobody is left to tell that a question took too long or its answer was not read.
-                    let _ = time::timeout(PATIENCE, serve(stream, &engine, &stopping)).await;
+                    let _ = time::timeout(PATIENCE, connection).await;
                 });
             }
             Err(error) => {
@@ -63,63 +73,22 @@ pub async fn run(listener: TcpListener, engine: Arc<Engine>, stopping: Cancellat
     }
 }
 
-async fn serve(mut stream: TcpStream, engine: &Engine, stopping: &CancellationToken) -> std::io::Result<()> {
-    let mut request = Vec::with_capacity(1 << 10);
-    let whole = loop {
-        if request.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
-            break true;
-        }
-        if request.len() >= REQUEST {
-            break false;
-        }
-        if stream.read_buf(&mut request).await? == 0 {
-            return Ok(());
-        }
-    };
-    let (answer, head) = if whole {
-        answer(&request, engine, stopping).await
-    } else {
-        (plain("431 Request Header Fields Too Large", "the request is too long"), false)
-    };
-    let mut text = format!("HTTP/1.1 {}\r\n", answer.status);
-    let length = answer.body.len();
-    // Writing to a string does not fail.
-    let _ = write!(text, "Content-Type: {}\r\nContent-Length: {length}\r\nConnection: close\r\n", answer.kind);
-    if answer.status.starts_with("405") {
-        text.push_str("Allow: GET, HEAD\r\n");
+/// The answer; its body is not sent where only the head is asked for.
+async fn answer(request: &Request<Incoming>, engine: &Engine, stopping: &CancellationToken) -> Answer {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let mut refused = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD");
+        refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return refused;
     }
-    text.push_str("Cache-Control: no-store\r\n\r\n");
-    if !head {
-        text.push_str(&answer.body);
-    }
-    stream.write_all(text.as_bytes()).await?;
-    stream.shutdown().await
-}
-
-/// The answer, and whether its body is wanted without it (HEAD).
-async fn answer(request: &[u8], engine: &Engine, stopping: &CancellationToken) -> (Answer, bool) {
-    let line = request.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    let line = String::from_utf8_lossy(line).into_owned();
-    let mut words = line.split(' ');
-    let (method, target, version) = (words.next(), words.next(), words.next());
-    if words.next().is_some() || !version.is_some_and(|version| version.starts_with("HTTP/1.")) {
-        return (plain("400 Bad Request", "not a request of HTTP/1"), false);
-    }
-    let head = method == Some("HEAD");
-    if !head && method != Some("GET") {
-        return (plain("405 Method Not Allowed", "only GET and HEAD"), false);
-    }
-    let path = target.unwrap_or("").split('?').next().unwrap_or("");
-    let answer = match path {
+    match request.uri().path() {
         "/metrics" => match engine.metrics_text() {
-            Ok(body) => Answer { status: "200 OK", kind: OPENMETRICS, body },
-            Err(error) => plain("500 Internal Server Error", &error.message),
+            Ok(text) => with(StatusCode::OK, OPENMETRICS, text),
+            Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, &error.message),
         },
-        "/healthz" => plain("200 OK", "ok"),
+        "/healthz" => plain(StatusCode::OK, "ok"),
         "/readyz" => ready(engine, stopping).await,
-        _ => plain("404 Not Found", "there are /metrics, /healthz and /readyz"),
-    };
-    (answer, head)
+        _ => plain(StatusCode::NOT_FOUND, "there are /metrics, /healthz and /readyz"),
+    }
 }
 
 /// Whether the warehouse can be read, now; and whether this process writes to it.
@@ -140,10 +109,19 @@ async fn ready(engine: &Engine, stopping: &CancellationToken) -> Answer {
         "log_position": warehouse.known_position(),
         "reason": why,
     });
-    let status = if readable { "200 OK" } else { "503 Service Unavailable" };
-    Answer { status, kind: JSON, body: format!("{body}\n") }
+    let status = if readable { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    with(status, JSON, format!("{body}\n"))
 }
 
-fn plain(status: &'static str, body: &str) -> Answer {
-    Answer { status, kind: TEXT, body: format!("{body}\n") }
+fn plain(status: StatusCode, body: &str) -> Answer {
+    with(status, TEXT, format!("{body}\n"))
+}
+
+fn with(status: StatusCode, kind: &'static str, body: String) -> Answer {
+    let mut answer = Response::new(Full::from(body));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
 }

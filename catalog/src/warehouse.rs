@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::lease::{HolderInfo, Lease};
 use crate::log::{Entry, Log, TableCommit};
 use crate::objects::{Change, ObjectId, Objects, TableDef};
-use crate::store::{Location, Store, StoreOptions, probe_conditional_put};
+use crate::store::{Location, Requests, Store, StoreOptions, probe_conditional_put};
 use crate::table::{self, Append, LakeTable, Layout, Progress, Rewrite, RunningWrites, TableState, Written};
 
 /// The name under which plans know the warehouse's store; every engine registers its own store there.
@@ -158,6 +158,11 @@ impl Warehouse {
     /// A place outside of the warehouse, reached with the settings that the warehouse's own store has.
     pub fn files_at(&self, text: &str) -> Result<Location> {
         Location::open(text, &self.store_options)
+    }
+
+    /// What has been asked of the store since the warehouse was opened.
+    pub fn store_requests(&self) -> Requests {
+        self.store.requests()
     }
 
     /// Makes the store known to plans that run in `runtime`.

@@ -40,7 +40,7 @@ pub(super) struct Config {
     tls: TlsSection,
     pub(super) log: Log,
     pub(super) http: Http,
-    maintenance: Maintenance,
+    pub(super) maintenance: Maintenance,
     store: BTreeMap<String, String>,
 }
 
@@ -98,8 +98,8 @@ pub(super) struct Http {
 
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
-struct Maintenance {
-    background: bool,
+pub(super) struct Maintenance {
+    pub(super) background: bool,
     every: Time,
     small_files: usize,
     commits: u32,
@@ -272,12 +272,13 @@ impl Config {
             some => some,
         };
         options.admission = AdmissionOptions { heavy_statements, queue: self.admission.queue };
+        options.maintenance = self.maintenance();
         options.store = self.store.clone().into_iter().collect();
         options
     }
 
     /// When tables are maintained.
-    pub(super) fn maintenance(&self) -> MaintenanceOptions {
+    fn maintenance(&self) -> MaintenanceOptions {
         MaintenanceOptions {
             background: self.maintenance.background,
             every: self.maintenance.every.0,

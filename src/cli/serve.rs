@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use audiencedb::server::{self, Plaintext, ServerOptions, Tls};
-use audiencedb::{Engine, Error, MaintenanceOptions, Result, SqlState, monitor};
+use audiencedb::{Engine, Error, Result, SqlState, monitor};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -62,17 +62,15 @@ impl Serve {
             config.http.listen = Some(listen);
         }
         super::log::install(&config.log.level, config.log.format)?;
-        let mut maintenance = config.maintenance();
-        maintenance.background &= !self.no_maintenance;
+        config.maintenance.background &= !self.no_maintenance;
         // Boxed, since what serves is large and what prepares it may be as well.
-        Box::pin(serve(&config, maintenance, prepare, greet)).await
+        Box::pin(serve(&config, prepare, greet)).await
     }
 }
 
 /// Prepares the warehouse that `config` names and serves it until SIGINT or SIGTERM.
 async fn serve<T>(
     config: &Config,
-    maintenance: MaintenanceOptions,
     prepare: impl AsyncFnOnce(&Arc<Engine>) -> Result<T>,
     greet: impl FnOnce(T, SocketAddr),
 ) -> Result<()> {
@@ -128,7 +126,7 @@ async fn serve<T>(
         }
         stopping.cancel();
     };
-    let maintenance = engine.maintain_in_background(maintenance);
+    let maintenance = engine.maintain_in_background();
     let served = run(config, &engine, options, listener, |address| greet(prepared, address), stop).await;
     drop(maintenance);
     beside.shutdown().await;

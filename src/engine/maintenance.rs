@@ -141,16 +141,22 @@ impl Engine {
         Ok(self.warehouse.maintain_log(options).await?)
     }
 
+    /// When tables are maintained, and how long what they no longer need is kept.
+    pub(crate) fn maintenance(&self) -> &MaintenanceOptions {
+        &self.maintenance
+    }
+
     /// Begins to maintain tables in the background, for as long as what it returns is kept; `None` if it is off.
-    pub fn maintain_in_background(self: &Arc<Self>, options: MaintenanceOptions) -> Option<BackgroundMaintenance> {
-        if !options.background {
+    pub fn maintain_in_background(self: &Arc<Self>) -> Option<BackgroundMaintenance> {
+        if !self.maintenance.background {
             return None;
         }
         let engine = Arc::clone(self);
-        Some(BackgroundMaintenance(SpawnedTask::spawn(async move { engine.maintain_for_ever(&options).await })))
+        Some(BackgroundMaintenance(SpawnedTask::spawn(engine.maintain_for_ever())))
     }
 
-    async fn maintain_for_ever(self: Arc<Self>, options: &MaintenanceOptions) {
+    async fn maintain_for_ever(self: Arc<Self>) {
+        let options = &self.maintenance;
         let mut looked_at: HashMap<ObjectId, i64> = HashMap::new();
         let mut cleaned = Instant::now();
         loop {

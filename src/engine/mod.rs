@@ -96,6 +96,8 @@ pub struct EngineOptions {
     pub spill_folder: Option<PathBuf>,
     /// How many bytes may be spilled at one time.
     pub spill_limit: u64,
+    /// When tables are maintained, and how long what they no longer need is kept.
+    pub maintenance: MaintenanceOptions,
 }
 
 impl EngineOptions {
@@ -111,6 +113,7 @@ impl EngineOptions {
             admission: AdmissionOptions::default(),
             spill_folder: None,
             spill_limit: 100 << 30,
+            maintenance: MaintenanceOptions::default(),
         }
     }
 }
@@ -123,6 +126,7 @@ pub struct Engine {
     runtime: Arc<RuntimeEnv>,
     memory_limit: usize,
     statement_memory_limit: Option<usize>,
+    maintenance: MaintenanceOptions,
     admission: Admission,
     metrics: Arc<Metrics>,
     compute: Arc<Compute>,
@@ -206,6 +210,7 @@ impl Engine {
             runtime,
             memory_limit: options.memory_limit,
             statement_memory_limit: options.statement_memory_limit,
+            maintenance: options.maintenance,
             admission: Admission::new(options.admission, Arc::clone(&activity)),
             metrics: Arc::new(Metrics::new()),
             compute: Arc::new(Compute::new()?),
@@ -314,6 +319,7 @@ impl Engine {
             places: self.admission.places(),
             log_position: self.warehouse.known_position(),
             writing: self.warehouse.is_writing(),
+            store: self.warehouse.store_requests(),
         })
     }
 

@@ -5,8 +5,10 @@
 
 mod process;
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use catalog::store::Requests;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -54,6 +56,10 @@ struct Sampled {
     places: Gauge,
     log_position: Gauge,
     lease: Gauge,
+    store_requests: Family<Operation, Counter>,
+    store_failures: Counter,
+    store_read: Counter,
+    store_written: Counter,
 }
 
 /// The values of one moment, as the engine gives them.
@@ -68,6 +74,7 @@ pub(crate) struct Sample {
     pub(crate) places: usize,
     pub(crate) log_position: u64,
     pub(crate) writing: bool,
+    pub(crate) store: Requests,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -83,6 +90,11 @@ struct Command {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Class {
     sqlstate_class: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Operation {
+    operation: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -148,6 +160,12 @@ impl Metrics {
             s.log_position.clone(),
         );
         r.register("write_lease_held", "1: this process writes; 0: it only reads", s.lease.clone());
+        let help = "Requests to the warehouse's store, by operation";
+        r.register("store_requests", help, s.store_requests.clone());
+        let help = "Requests to the store that failed; that an object is missing is no failure";
+        r.register("store_request_failures", help, s.store_failures.clone());
+        r.register_with_unit("store_read", "Data asked of the store", bytes(), s.store_read.clone());
+        r.register_with_unit("store_written", "Data given to the store", bytes(), s.store_written.clone());
         Self { registry, ..metrics }
     }
 
@@ -196,6 +214,21 @@ impl Metrics {
         ] {
             gauge.set(signed(value));
         }
+        // Counted by the store itself, and only repeated here.
+        let repeat = |counter: &Counter, value: u64| counter.inner().store(value, Ordering::Relaxed);
+        let store = sample.store;
+        for (operation, count) in [
+            ("get", store.gets),
+            ("put", store.puts),
+            ("list", store.lists),
+            ("delete", store.deletes),
+            ("copy", store.copies),
+        ] {
+            repeat(&s.store_requests.get_or_create(&Operation { operation }), count);
+        }
+        repeat(&s.store_failures, store.failures);
+        repeat(&s.store_read, store.bytes_read);
+        repeat(&s.store_written, store.bytes_written);
         let mut out = String::with_capacity(8 << 10);
         text::encode(&mut out, &self.registry).map_err(|e| Error::internal(format!("metrics: {e}")))?;
         Ok(out)
@@ -223,6 +256,7 @@ mod tests {
             places: 7,
             log_position: 8,
             writing: true,
+            store: Requests { gets: 9, bytes_read: 10, ..Requests::default() },
         };
         let text = metrics.text(sample).unwrap();
         for line in [
@@ -236,6 +270,9 @@ mod tests {
             "# UNIT audiencedb_memory_limit_bytes bytes",
             "audiencedb_write_lease_held 1",
             "audiencedb_heavy_statements_waiting 6",
+            "audiencedb_store_requests_total{operation=\"get\"} 9",
+            "audiencedb_store_requests_total{operation=\"put\"} 0",
+            "audiencedb_store_read_bytes_total 10",
             "# TYPE process_cpu_seconds counter",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");

@@ -66,47 +66,16 @@ fn valid_until(role: &RoleDef) -> Datum<'static> {
     }
 }
 
-fn attributes(role: &RoleDef) -> [Datum<'_>; 11] {
-    [
-        role.id.into(),
-        role.name.as_str().into(),
-        role.superuser.into(),
-        role.inherit.into(),
-        role.create_role.into(),
-        role.create_db.into(),
-        role.login.into(),
-        role.replication.into(),
-        role.bypass_rls.into(),
-        role.connection_limit.into(),
-        valid_until(role),
-    ]
-}
-
 pub(super) fn fill_authid(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Result<()> {
-    let mut out = rows.columns([
-        "oid",
-        "rolname",
-        "rolsuper",
-        "rolinherit",
-        "rolcreaterole",
-        "rolcreatedb",
-        "rolcanlogin",
-        "rolreplication",
-        "rolbypassrls",
-        "rolconnlimit",
-        "rolvaliduntil",
-        "rolpassword",
-    ])?;
-    for role in roles(catalog) {
-        // A verifier is a secret; that there is one is not.
-        let password = role.password.as_ref().map(|_| HIDDEN);
-        let [a, b, c, d, e, f, g, h, i, j, k] = attributes(role);
-        out.push([a, b, c, d, e, f, g, h, i, j, k, password.into()])?;
-    }
-    Ok(())
+    // A verifier is a secret; that there is one is not.
+    fill_attributes(catalog, rows, |role| role.password.as_ref().map(|_| HIDDEN).into())
 }
 
 pub(super) fn fill_roles(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Result<()> {
+    fill_attributes(catalog, rows, |_| HIDDEN.into())
+}
+
+fn fill_attributes(catalog: &PgCatalog, rows: &mut Rows, password: impl Fn(&RoleDef) -> Datum<'static>) -> Result<()> {
     let mut out = rows.columns([
         "oid",
         "rolname",
@@ -122,8 +91,20 @@ pub(super) fn fill_roles(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> Re
         "rolpassword",
     ])?;
     for role in roles(catalog) {
-        let [a, b, c, d, e, f, g, h, i, j, k] = attributes(role);
-        out.push([a, b, c, d, e, f, g, h, i, j, k, HIDDEN.into()])?;
+        out.push([
+            role.id.into(),
+            role.name.as_str().into(),
+            role.superuser.into(),
+            role.inherit.into(),
+            role.create_role.into(),
+            role.create_db.into(),
+            role.login.into(),
+            role.replication.into(),
+            role.bypass_rls.into(),
+            role.connection_limit.into(),
+            valid_until(role),
+            password(role),
+        ])?;
     }
     Ok(())
 }

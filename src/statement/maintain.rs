@@ -8,7 +8,7 @@ use catalog::objects::{Relation, TableDef};
 use datafusion::scalar::ScalarValue;
 
 use super::{QualifiedName, table};
-use crate::engine::{MaintenanceOptions, Trigger};
+use crate::engine::Trigger;
 use crate::error::{Error, Result, SqlState};
 use crate::session::Session;
 
@@ -34,7 +34,7 @@ pub(super) async fn run(session: &mut Session, values: &[ScalarValue]) -> Result
     let [table_name, dry_run, retain, retain_log] = values else {
         return Err(Error::internal("audience.maintain was called with other arguments than it has"));
     };
-    let defaults = MaintenanceOptions::default();
+    let defaults = session.engine().maintenance();
     let mut options = defaults.thorough();
     options.dry_run = matches!(dry_run, ScalarValue::Boolean(Some(true)));
     options.retain = Some(length("retain", retain)?.unwrap_or(defaults.retain));

@@ -4,13 +4,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use audiencedb::MaintenanceOptions;
 use libtest_mimic::Trial;
 use tokio_postgres::Client;
 
 use crate::process::query;
 use crate::trial::{Outcome, ensure, refused, same, trial};
-use crate::warehouse::{Served, rows, value};
+use crate::warehouse::{Served, Warehouse, rows, value};
 
 /// All tests of this module.
 pub fn trials() -> Vec<Trial> {
@@ -25,6 +24,7 @@ pub fn trials() -> Vec<Trial> {
         trial("maintenance::nobodys_files_go", nobodys_files_go),
         trial("maintenance::runs_are_recorded", runs_are_recorded),
         trial("maintenance::in_the_background", in_the_background),
+        trial("maintenance::as_configured", as_configured),
     ]
 }
 
@@ -326,16 +326,32 @@ async fn runs_are_recorded() -> Outcome {
     served.stop().await
 }
 
-async fn in_the_background() -> Outcome {
-    let served = Served::start().await?;
+/// What the options say of how long files stay is what CALL goes by, unless its arguments say otherwise.
+async fn as_configured() -> Outcome {
+    let warehouse = Warehouse::open_with(|options| options.maintenance.retain = Duration::ZERO).await?;
+    let served = warehouse.serve().await?;
     let client = served.connect().await?;
     client.batch_execute(EVENTS).await?;
-    let maintenance = served.engine().maintain_in_background(MaintenanceOptions {
-        every: Duration::from_millis(20),
-        clean_every: Duration::from_millis(20),
-        share: 1.0,
-        ..MaintenanceOptions::default()
+    fill(&client, 5).await?;
+    client.batch_execute("CALL audience.maintain('events', retain => interval '1 day')").await?;
+    same("files of both versions", data_files(served.folder())?, 6)?;
+    client.batch_execute("CALL audience.maintain('events')").await?;
+    same("files of the last one", data_files(served.folder())?, 1)?;
+    same("rows", value(&client, "SELECT count(*) FROM events").await?.as_str(), "50")?;
+    drop(client);
+    served.stop().await
+}
+
+async fn in_the_background() -> Outcome {
+    let warehouse = Warehouse::open_with(|options| {
+        options.maintenance.every = Duration::from_millis(20);
+        options.maintenance.clean_every = Duration::from_millis(20);
+        options.maintenance.share = 1.0;
     });
+    let served = warehouse.await?.serve().await?;
+    let client = served.connect().await?;
+    client.batch_execute(EVENTS).await?;
+    let maintenance = served.engine().maintain_in_background();
     fill(&client, 30).await?;
     let few = async {
         loop {

@@ -22,8 +22,15 @@ pub struct Warehouse {
 impl Warehouse {
     /// A new, empty one.
     pub async fn open() -> Outcome<Self> {
+        Self::open_with(|_| {}).await
+    }
+
+    /// A new, empty one with other options than the usual.
+    pub async fn open_with(change: impl FnOnce(&mut EngineOptions)) -> Outcome<Self> {
         let folder = TempDir::new()?;
-        let engine = Engine::open(EngineOptions::new(folder.path().to_string_lossy())).await?;
+        let mut options = EngineOptions::new(folder.path().to_string_lossy());
+        change(&mut options);
+        let engine = Engine::open(options).await?;
         Ok(Self { engine, folder })
     }
 

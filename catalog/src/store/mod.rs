@@ -1,6 +1,7 @@
 //! Where a warehouse lives: one folder of one object store, local by default.
 
 mod cloud;
+mod counted;
 mod local;
 mod location;
 mod probe;
@@ -17,11 +18,13 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode};
 use url::Url;
 
+pub use counted::Requests;
 pub use local::DurableLocal;
 pub(crate) use local::sync_folder;
 pub use location::{Location, Object, Upload};
 pub use probe::probe_conditional_put;
 
+use self::counted::{Counted, Counts};
 use crate::error::{Error, Result};
 
 /// Folder of a warehouse that holds everything that isn't a table: log, checkpoints, lease.
@@ -54,9 +57,15 @@ pub struct Store {
     pub root: Arc<dyn ObjectStore>,
     /// The warehouse's folder, canonical, if it is on this machine.
     pub local: Option<PathBuf>,
+    counts: Arc<Counts>,
 }
 
 impl Store {
+    fn new(url: Url, root: Arc<dyn ObjectStore>, local: Option<PathBuf>) -> Self {
+        let counts = Arc::new(Counts::default());
+        Self { url, root: Arc::new(Counted::new(root, Arc::clone(&counts))), local, counts }
+    }
+
     /// Opens the warehouse's store.
     ///
     /// `location` is a folder (plain path or `file://`), `memory://`, `s3://bucket/prefix`, `gs://bucket/prefix`,
@@ -89,14 +98,12 @@ impl Store {
                 Self::open_folder(folder, create).await
             }
             "memory" => match (url.host_str(), url.path()) {
-                (None | Some(""), "" | "/") => {
-                    Ok(Self { url: as_folder(url), root: Arc::new(InMemory::new()), local: None })
-                }
+                (None | Some(""), "" | "/") => Ok(Self::new(as_folder(url), Arc::new(InMemory::new()), None)),
                 _ => Err(Error::Invalid("a warehouse in memory has no name: write memory://".into())),
             },
             scheme if cloud::is_scheme(scheme) => {
                 let root = cloud::open(&url, options)?;
-                Ok(Self { url: as_folder(url), root, local: None })
+                Ok(Self::new(as_folder(url), root, None))
             }
             scheme => Err(Error::Unsupported(format!(
                 "a warehouse can't be kept at \"{scheme}://\": use a folder, memory://, s3://, gs://, az:// or abfss://"
@@ -127,7 +134,12 @@ impl Store {
             .map_err(|()| Error::Invalid(format!("{} can't be written as a URL", folder.display())))?;
         let store = DurableLocal::new(&folder)
             .map_err(|e| Error::store(format!("cannot open the warehouse's folder {}", folder.display()), e))?;
-        Ok(Self { url, root: Arc::new(store), local: Some(folder) })
+        Ok(Self::new(url, Arc::new(store), Some(folder)))
+    }
+
+    /// What has been asked of it since it was opened.
+    pub fn requests(&self) -> Requests {
+        self.counts.now()
     }
 
     /// Whether the warehouse lives in this process's memory and can't be seen by another.

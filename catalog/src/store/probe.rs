@@ -152,7 +152,7 @@ mod tests {
     async fn refuses_a_store_that_ignores_conditions() {
         for creates in [true, false] {
             let inner: Arc<dyn ObjectStore> = Arc::new(Careless { inner: InMemory::new(), creates });
-            let store = Store { url: Url::parse("s3://careless/").unwrap(), root: inner, local: None };
+            let store = Store::new(Url::parse("s3://careless/").unwrap(), inner, None);
             let error = probe_conditional_put(&store).await.unwrap_err();
             assert!(matches!(error, Error::Unsupported(_)), "{error}");
         }
