@@ -291,14 +291,3 @@ fn integer(value: &Expr) -> Option<i64> {
         _ => None,
     }
 }
-
-fn number(value: &Expr) -> Option<f64> {
-    match value {
-        Expr::Value(value) => match &value.value {
-            Value::Number(digits, _) => digits.to_string().parse().ok(),
-            _ => None,
-        },
-        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => number(expr).map(|number| -number),
-        _ => None,
-    }
-}

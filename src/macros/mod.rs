@@ -61,7 +61,30 @@ pub(crate) struct Macro {
 }
 
 /// All of them, by name.
-pub(crate) static MACROS: &[Macro] = &[capped::CAPPED, clv_summary::CLV_SUMMARY, connected_components::CONNECTED_COMPONENTS, frequency_distribution::FREQUENCY_DISTRIBUTION, funnel_counts::FUNNEL_COUNTS, households::HOUSEHOLDS, id_dictionary::ID_DICTIONARY, identity_graph::IDENTITY_GRAPH, identity_merges::IDENTITY_MERGES, identity_path::IDENTITY_PATH, kmeans::KMEANS, knn::KNN, lookalike::LOOKALIKE, lookalike_check::LOOKALIKE_CHECK, lookalike_eval::LOOKALIKE_EVAL, markov_attribution::MARKOV_ATTRIBUTION, match_devices::MATCH_DEVICES, path_analysis::PATH_ANALYSIS, reach::REACH, rfm::RFM, shapley_attribution::SHAPLEY_ATTRIBUTION, stable_ids::STABLE_IDS];
+pub(crate) static MACROS: &[Macro] = &[
+    capped::CAPPED,
+    clv_summary::CLV_SUMMARY,
+    connected_components::CONNECTED_COMPONENTS,
+    frequency_distribution::FREQUENCY_DISTRIBUTION,
+    funnel_counts::FUNNEL_COUNTS,
+    households::HOUSEHOLDS,
+    id_dictionary::ID_DICTIONARY,
+    identity_graph::IDENTITY_GRAPH,
+    identity_merges::IDENTITY_MERGES,
+    identity_path::IDENTITY_PATH,
+    kmeans::KMEANS,
+    knn::KNN,
+    lookalike::LOOKALIKE,
+    lookalike_check::LOOKALIKE_CHECK,
+    lookalike_eval::LOOKALIKE_EVAL,
+    markov_attribution::MARKOV_ATTRIBUTION,
+    match_devices::MATCH_DEVICES,
+    path_analysis::PATH_ANALYSIS,
+    reach::REACH,
+    rfm::RFM,
+    shapley_attribution::SHAPLEY_ATTRIBUTION,
+    stable_ids::STABLE_IDS,
+];
 
 /// Replaces every call of a macro in a query, also inside of other calls.
 ///

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use datafusion_common::arrow::array::{Array, RecordBatch, RecordBatchOptions, TimestampMicrosecondArray};
-use datafusion_common::arrow::compute::cast;
+use datafusion_common::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion_common::arrow::datatypes::{DataType, IntervalUnit, Schema, TimeUnit};
-use datafusion_common::{Result, ScalarValue, cast::as_timestamp_microsecond_array, plan_err};
+use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::ColumnarValue;
 use datafusion_expr::function::AccumulatorArgs;
 
@@ -23,12 +22,6 @@ pub(crate) fn instant_type(function: &str, given: &DataType) -> Result<DataType>
         DataType::Timestamp(_, zone) => Ok(DataType::Timestamp(TimeUnit::Microsecond, zone.clone())),
         other => plan_err!("{function} takes a date or a timestamp, not {other}"),
     }
-}
-
-/// Microseconds since 1970 of instants that were coerced to [`instant_type`], whatever their time zone.
-pub(crate) fn instants(array: &dyn Array) -> Result<TimestampMicrosecondArray> {
-    let plain = cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
-    Ok(as_timestamp_microsecond_array(&plain)?.clone())
 }
 
 /// The type that a duration is coerced to.
