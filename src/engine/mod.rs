@@ -7,6 +7,7 @@ mod admission;
 mod array_length;
 mod compute;
 mod constants;
+mod filter_pushdown;
 mod group;
 mod interrupt;
 mod maintenance;
@@ -47,6 +48,7 @@ use datafusion::execution::{FunctionRegistry, SessionStateBuilder, SessionStateD
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::optimizer::Analyzer;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
 use futures::stream::BoxStream;
@@ -197,6 +199,7 @@ impl Engine {
             .with_runtime_env(Arc::clone(&runtime))
             .with_config(SessionConfig::new())
             .with_analyzer_rules(rules)
+            .with_physical_optimizer_rules(filter_pushdown::guarded(&PhysicalOptimizer::new().rules))
             .with_expr_planners(planners)
             .build();
         let activity: Arc<Activity> = Arc::default();

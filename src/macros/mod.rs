@@ -63,9 +63,11 @@ pub(crate) struct Macro {
 /// All of them, by name.
 pub(crate) static MACROS: &[Macro] = &[
     capped::CAPPED,
+    cluster_pairs::CLUSTER_PAIRS,
     clv_summary::CLV_SUMMARY,
     connected_components::CONNECTED_COMPONENTS,
     frequency_distribution::FREQUENCY_DISTRIBUTION,
+    fs_train::FS_TRAIN,
     funnel_counts::FUNNEL_COUNTS,
     households::HOUSEHOLDS,
     id_dictionary::ID_DICTIONARY,
@@ -74,6 +76,7 @@ pub(crate) static MACROS: &[Macro] = &[
     identity_path::IDENTITY_PATH,
     kmeans::KMEANS,
     knn::KNN,
+    link_records::LINK_RECORDS,
     lookalike::LOOKALIKE,
     lookalike_check::LOOKALIKE_CHECK,
     lookalike_eval::LOOKALIKE_EVAL,

@@ -334,9 +334,10 @@ async fn as_configured() -> Outcome {
     client.batch_execute(EVENTS).await?;
     fill(&client, 5).await?;
     client.batch_execute("CALL audience.maintain('events', retain => interval '1 day')").await?;
-    same("files of both versions", data_files(served.folder())?, 6)?;
+    // Each run is recorded, in a file of its own.
+    same("files of both versions, and a record", data_files(served.folder())?, 6 + 1)?;
     client.batch_execute("CALL audience.maintain('events')").await?;
-    same("files of the last one", data_files(served.folder())?, 1)?;
+    same("files of the last one, and two records", data_files(served.folder())?, 1 + 2)?;
     same("rows", value(&client, "SELECT count(*) FROM events").await?.as_str(), "50")?;
     drop(client);
     served.stop().await

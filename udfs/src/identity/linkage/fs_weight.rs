@@ -41,7 +41,7 @@ use crate::InvalidArgument;
     argument(name = "levels", description = "An array of the levels of the comparisons; see fs_compare."),
     argument(
         name = "frequencies",
-        description = "An array with, for each comparison, the share of records that have the value, the larger if there are two; it replaces u at the top level. NULL for a comparison without."
+        description = "An array with, for each comparison, the share of records that have the value, the larger if there are two; it replaces u at the top level. NULL for a comparison without, and for none at all."
     )
 )]
 #[derive(Debug, PartialEq, Eq, Hash)]
