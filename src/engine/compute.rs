@@ -15,6 +15,9 @@ use crate::error::{Error, Result, SqlState};
 /// Batches that may wait between the threads that make them and the one that sends them.
 const AHEAD: usize = 2;
 
+/// Plans are run, as they are made, by recursion.
+const STACK: usize = 16 << 20;
+
 /// The threads. Work that is under way when they are dropped is abandoned.
 pub(super) struct Compute {
     runtime: Option<Runtime>,
@@ -23,7 +26,7 @@ pub(super) struct Compute {
 impl Compute {
     /// As many threads as the machine has cores.
     pub(super) fn new() -> Result<Self> {
-        let runtime = Builder::new_multi_thread().thread_name("query").enable_all().build();
+        let runtime = Builder::new_multi_thread().thread_name("query").thread_stack_size(STACK).enable_all().build();
         let runtime =
             runtime.map_err(|e| Error::new(SqlState::OUT_OF_MEMORY, format!("could not start threads: {e}")))?;
         Ok(Self { runtime: Some(runtime) })

@@ -196,7 +196,8 @@ fn dependencies() -> Outcome {
 
 /// `udfs/src/<package>/<function>.rs` and `tests/slt/functions/<package>/<function>.slt` come in pairs.
 fn functions_and_their_tests() -> Outcome {
-    let implements = ["impl ScalarUDFImpl for", "impl AggregateUDFImpl for", "impl WindowUDFImpl for"];
+    let implements =
+        ["impl ScalarUDFImpl for ", "impl AggregateUDFImpl for ", "impl WindowUDFImpl for ", "\ntext_function!("];
     let functions: BTreeSet<String> = sources(&["udfs/src"], "rs")?
         .iter()
         .filter(|s| implements.iter().any(|i| s.text.contains(i)))

@@ -9,6 +9,9 @@ use libtest_mimic::{Failed, Trial};
 /// A test that hangs has failed.
 const LONGEST: Duration = Duration::from_secs(900);
 
+/// As the program has it.
+const STACK: usize = 16 << 20;
+
 /// What a test body returns; `?` turns every error it can meet into a [`Fault`].
 pub type Outcome<T = ()> = Result<T, Fault>;
 
@@ -74,7 +77,11 @@ where
     Fut: Future<Output = Outcome>,
 {
     Trial::test(name, move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_stack_size(STACK)
+            .enable_all()
+            .build()?;
         let outcome = runtime.block_on(async { tokio::time::timeout(LONGEST, body()).await });
         // A server that is still busy must not hold the verdict back.
         runtime.shutdown_timeout(Duration::from_secs(5));
