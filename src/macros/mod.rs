@@ -94,20 +94,26 @@ pub(crate) static MACROS: &[Macro] = &[
 /// # Errors
 /// 42883 for arguments that it does not take, 22023 for values that it does not take.
 pub(crate) fn expand(query: &mut Query) -> Result<()> {
-    match VisitMut::visit(query, &mut Expansion) {
+    match VisitMut::visit(query, &mut Expansion { so_far: 0 }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(*error),
     }
 }
 
-struct Expansion;
+/// Calls are replaced from the outside in.
+struct Expansion {
+    so_far: usize,
+}
 
 impl VisitorMut for Expansion {
     type Break = Box<Error>;
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Self::Break> {
-        match expansion(factor) {
-            Ok(Some(expanded)) => *factor = expanded,
+        match expansion(factor, self.so_far) {
+            Ok(Some(expanded)) => {
+                *factor = expanded;
+                self.so_far += 1;
+            }
             Ok(None) => {}
             Err(error) => return ControlFlow::Break(Box::new(error)),
         }
@@ -115,7 +121,7 @@ impl VisitorMut for Expansion {
     }
 }
 
-fn expansion(factor: &TableFactor) -> Result<Option<TableFactor>> {
+fn expansion(factor: &TableFactor, before: usize) -> Result<Option<TableFactor>> {
     let TableFactor::Table { name, alias, args: Some(arguments), .. } = factor else {
         return Ok(None);
     };
@@ -129,8 +135,11 @@ fn expansion(factor: &TableFactor) -> Result<Option<TableFactor>> {
         return Ok(None);
     };
     let mut call = Call::new(found, &arguments.args)?;
-    let query = (found.expand)(&mut call)?;
+    let mut query = (found.expand)(&mut call)?;
     call.finish()?;
+    if before > 0 {
+        template::distinguish(&mut query, before);
+    }
     let alias = alias.clone().unwrap_or_else(|| template::alias(found.name));
     Ok(Some(TableFactor::Derived { lateral: false, subquery: Box::new(query), alias: Some(alias), sample: None }))
 }

@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, Statement, TableAlias, TableFactor, VisitMut, VisitorMut,
+    Expr, Ident, ObjectName, ObjectNamePart, Query, Statement, TableAlias, TableFactor, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -43,6 +43,52 @@ pub(super) fn fill(
 /// The alias of a relation that has none.
 pub(super) fn alias(name: &str) -> TableAlias {
     TableAlias { explicit: true, name: Ident::with_quote('"', name), columns: Vec::new(), at: None }
+}
+
+/// Numbers the CTEs of a filled template, so that a call within another's argument may use the same ones: DataFusion
+/// takes no name twice, not even within.
+pub(super) fn distinguish(query: &mut Query, number: usize) {
+    let Some(with) = &mut query.with else { return };
+    let mut names = Vec::with_capacity(with.cte_tables.len());
+    for cte in &mut with.cte_tables {
+        names.push(cte.alias.name.value.clone());
+        cte.alias.name.value = numbered(&cte.alias.name.value, number);
+    }
+    // Nothing in it breaks.
+    let _ = VisitMut::visit(query, &mut Numbering { names, number });
+}
+
+fn numbered(name: &str, number: usize) -> String {
+    format!("{name} {number}")
+}
+
+struct Numbering {
+    names: Vec<String>,
+    number: usize,
+}
+
+impl VisitorMut for Numbering {
+    type Break = ();
+
+    fn post_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name: ObjectName(parts), .. } = factor
+            && let [ObjectNamePart::Identifier(name)] = parts.as_mut_slice()
+            && self.names.contains(&name.value)
+        {
+            name.value = numbered(&name.value, self.number);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        if let Expr::CompoundIdentifier(parts) = expression
+            && let [name, _] = parts.as_mut_slice()
+            && self.names.contains(&name.value)
+        {
+            name.value = numbered(&name.value, self.number);
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 fn filled(source: Source) -> Filled {

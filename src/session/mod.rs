@@ -673,6 +673,8 @@ impl Session {
         options.optimizer.hash_join_single_partition_threshold_rows = 2 << 20;
         options.optimizer.filter_null_join_keys = true;
         options.optimizer.prefer_existing_sort = true;
+        // Two fields of a view's struct become two columns of one name by it.
+        options.optimizer.enable_leaf_expression_pushdown = false;
         options.explain.show_statistics = false;
         if let Some(partitions) = self.settings.target_partitions() {
             options.execution.target_partitions = partitions;
