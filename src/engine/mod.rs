@@ -25,6 +25,7 @@ mod spill;
 pub(crate) mod suggest;
 mod sum;
 pub(crate) mod types;
+mod unnest;
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -195,10 +196,13 @@ impl Engine {
         let mut rules = Analyzer::new().rules;
         rules.insert(0, Arc::new(semantics::unknown::UntypedLiterals));
         rules.push(Arc::new(semantics::PostgresSemantics));
+        rules.push(Arc::new(unnest::KeysEnd));
         let mut template = SessionStateBuilder::new_with_default_features()
             .with_runtime_env(Arc::clone(&runtime))
             .with_config(SessionConfig::new())
             .with_analyzer_rules(rules)
+            .with_query_planner(Arc::new(unnest::Planner))
+            .with_relation_planners(vec![Arc::new(unnest::Fence)])
             .with_physical_optimizer_rules(filter_pushdown::guarded(&PhysicalOptimizer::new().rules))
             .with_expr_planners(planners)
             .build();
