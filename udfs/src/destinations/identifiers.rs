@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn platforms_differ() {
-        let gmail = "Jean.Claude.Dupont+promo@Gmail.com";
+        let gmail = "Jean.Louis.Dupont+promo@Gmail.com";
         let all: Vec<_> = ["meta", "google", "google@2025-01", "tiktok", "tiktok@2025-06", "uid2"]
             .map(|platform| sent(platform, "email", gmail, None))
             .to_vec();
