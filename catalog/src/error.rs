@@ -36,6 +36,9 @@ pub enum Error {
         /// Name of the column.
         column: String,
     },
+    /// A statement that may change a row once has come to it, or to its key, a second time.
+    #[error("a row would be changed a second time by the same statement")]
+    Twice,
     /// An object can't go because others need it.
     #[error(
         "cannot drop {name} because other objects depend on it ({}): drop them first or use CASCADE",

@@ -1,5 +1,6 @@
 //! One unit of work over the catalog: what it reads, what it has staged, its commit.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use deltalake_core::kernel::Add;
@@ -114,6 +115,34 @@ impl Transaction {
         rewrite.holds.extend(written.hold);
     }
 
+    /// Stages a change of rows: the files it leaves behind, and those it wrote. `operation`: the statement's name, for
+    /// the table's log. `checked_at`: as for [`Transaction::append`].
+    pub fn change_rows(
+        &mut self,
+        table: ObjectId,
+        removes: Vec<Arc<DataFile>>,
+        written: Written,
+        operation: &'static str,
+        checked_at: Option<i64>,
+    ) {
+        let mut removes = removes;
+        if let Some(staged) = self.staged.appends.get_mut(&table) {
+            // A file of this transaction's own is in no log yet.
+            let own: HashSet<&str> = staged.append.adds.iter().map(|add| add.path.as_str()).collect();
+            let (mine, committed): (Vec<_>, Vec<_>) =
+                removes.into_iter().partition(|file| own.contains(file.path.as_str()));
+            let gone: HashSet<&str> = mine.iter().map(|file| file.path.as_str()).collect();
+            staged.append.adds.retain(|add| !gone.contains(add.path.as_str()));
+            removes = committed;
+        }
+        if !removes.is_empty() {
+            let rewrite = self.staged.rewrites.entry(table).or_default();
+            rewrite.removes.extend(removes);
+            rewrite.operation = Some(operation);
+        }
+        self.append(table, written, Vec::new(), checked_at);
+    }
+
     /// The snapshot it works on.
     pub(crate) fn base(&self) -> &Arc<Snapshot> {
         &self.base
@@ -201,6 +230,10 @@ impl View {
                 let def = self.objects.table(id).ok_or_else(|| Error::Internal(format!("no table with id {id}")))?;
                 Arc::new(TableState::empty(Arc::clone(def), -1)?)
             }
+        };
+        let state = match self.staged.rewrites.get(&id) {
+            Some(rewrite) => Arc::new(state.with_rewritten(rewrite, state.version)?),
+            None => state,
         };
         match self.staged.appends.get(&id) {
             Some(staged) => Ok(Arc::new(state.with_added(&staged.append, state.version)?)),

@@ -22,9 +22,10 @@ use parking_lot::{Mutex, RwLock};
 use crate::error::{Error, Result};
 use crate::lease::{HolderInfo, Lease};
 use crate::log::{Entry, Log, TableCommit};
-use crate::objects::{Change, ObjectId, Objects, TableDef};
+use crate::objects::{Change as CatalogChange, ObjectId, Objects, TableDef};
 use crate::store::{Location, Requests, Store, StoreOptions, probe_conditional_put};
-use crate::table::{self, Append, LakeTable, Layout, Progress, Rewrite, RunningWrites, TableState, Written};
+use crate::table::rows::RowTable;
+use crate::table::{self, Append, Change, Changed, LakeTable, Layout, Progress, Rewrite, RunningWrites, TableState, Written};
 
 /// The name under which plans know the warehouse's store; every engine registers its own store there.
 pub const STORE_URL: &str = "audience://warehouse";
@@ -105,7 +106,7 @@ pub(crate) struct StagedAppend {
 /// Everything one transaction commits.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Staged {
-    pub(crate) changes: Vec<Change>,
+    pub(crate) changes: Vec<CatalogChange>,
     pub(crate) appends: BTreeMap<ObjectId, StagedAppend>,
     pub(crate) rewrites: BTreeMap<ObjectId, Rewrite>,
 }
@@ -376,6 +377,17 @@ impl Warehouse {
         table::write(table, &layout, store, &self.running, &self.bucket, plan, task, progress).await
     }
 
+    /// Writes a change of a table's rows, to be committed by a transaction.
+    pub async fn change(&self, state: &Arc<TableState>, change: Change, task: Arc<TaskContext>) -> Result<Changed> {
+        let (url, store) = (ObjectStoreUrl::parse(STORE_URL)?, Arc::clone(&self.store.root));
+        table::change(state, change, url, store, &self.running, &self.bucket, task).await
+    }
+
+    /// A provider that scans `state` and tells where each row is; `schema` as for [`LakeTable::new`].
+    pub fn row_provider(&self, state: Arc<TableState>, schema: SchemaRef) -> Result<RowTable> {
+        Ok(RowTable::new(self.provider(state, schema)?))
+    }
+
     /// Removes files that were written and will not be committed.
     pub async fn discard(&self, table: &TableDef, written: &Written) {
         let folder = object_store::path::Path::from(table.path.as_str());
@@ -420,8 +432,8 @@ impl Warehouse {
         let created: BTreeSet<ObjectId> = staged
             .changes
             .iter()
-            .filter(|change| matches!(change, Change::PutTable(_)))
-            .map(Change::id)
+            .filter(|change| matches!(change, CatalogChange::PutTable(_)))
+            .map(CatalogChange::id)
             .filter(|id| current.objects.table(*id).is_none())
             .collect();
         let mut appends = staged.appends.clone();
@@ -447,7 +459,11 @@ impl Warehouse {
                 return Err(concurrent(&format!("table \"{}\"", def.name)));
             }
             let version = state.version + 1;
-            let operation = if append.adds.is_empty() { table::OPTIMIZE } else { "WRITE" };
+            let operation = match rewrite.operation {
+                Some(operation) => operation,
+                None if append.adds.is_empty() => table::OPTIMIZE,
+                None => table::WRITE,
+            };
             let cut = state.layout.partition_column().map(|(name, _)| name);
             let actions = table::commit(Vec::new(), &append, &rewrite, cut, operation, id, at)?;
             tables.push(TableCommit { table, path: def.path.clone(), version, actions });
@@ -505,9 +521,12 @@ fn concurrent(what: &str) -> Error {
 /// Whether everything `staged` relied on in `base` is still so in `current`.
 fn check_unmoved(base: &Snapshot, current: &Snapshot, staged: &Staged) -> Result<()> {
     for id in staged.appends.keys().chain(staged.rewrites.keys()) {
-        let created_here = base.objects.table(*id).is_none();
-        if !created_here && current.objects.table(*id).is_none() {
+        let (then, now) = (base.objects.table(*id), current.objects.table(*id));
+        if then.is_some() && now.is_none() {
             return Err(concurrent("a table that rows were added to"));
+        }
+        if then.zip(now).is_some_and(|(then, now)| !Arc::ptr_eq(then, now) && !then.same_rows(now)) {
+            return Err(concurrent("the columns of a table that rows were added to"));
         }
     }
     if base.position == current.position {
@@ -519,15 +538,15 @@ fn check_unmoved(base: &Snapshot, current: &Snapshot, staged: &Staged) -> Result
         if base.objects.definition(id) != current.objects.definition(id) || !same_access {
             return Err(concurrent("an object that was altered or dropped"));
         }
-        if let Change::PutView(view) = change {
+        if let CatalogChange::PutView(view) = change {
             let made_here = |id: ObjectId| staged.changes.iter().any(|c| c.id() == id);
             if view.depends_on.iter().any(|id| current.objects.definition(*id).is_none() && !made_here(*id)) {
                 return Err(concurrent(&format!("a relation that view \"{}\" reads", view.name)));
             }
         }
-        if matches!(change, Change::DropTable(_) | Change::DropView(_)) {
+        if matches!(change, CatalogChange::DropTable(_) | CatalogChange::DropView(_)) {
             let dropped_here = |id: ObjectId| {
-                staged.changes.iter().any(|c| matches!(c, Change::DropTable(d) | Change::DropView(d) if *d == id))
+                staged.changes.iter().any(|c| matches!(c, CatalogChange::DropTable(d) | CatalogChange::DropView(d) if *d == id))
             };
             if current.objects.dependents(id).iter().any(|view| !dropped_here(view.id)) {
                 return Err(concurrent("a relation that views read"));

@@ -209,7 +209,7 @@ impl Engine {
             let mut work = Transaction::begin(self.warehouse()).await?;
             let now = work.objects().table(id).cloned();
             refuse(waiting, |member| match &now {
-                Some(now) if same_rows(now, &member.def) => None,
+                Some(now) if now.same_rows(&member.def) => None,
                 _ => Some(Error::new(
                     SqlState::SERIALIZATION_FAILURE,
                     "could not serialize access: the table was altered or dropped by a concurrent transaction",
@@ -338,12 +338,4 @@ fn refuse(waiting: &mut Vec<Member>, mut fault: impl FnMut(&Member) -> Option<Er
             None => waiting.push(member),
         }
     }
-}
-
-/// Whether rows made for one definition fit the other.
-fn same_rows(now: &TableDef, then: &TableDef) -> bool {
-    let columns = |def: &TableDef| -> Vec<(String, String, bool)> {
-        def.columns.iter().map(|c| (c.name.clone(), c.pg_type.clone(), c.not_null)).collect()
-    };
-    now.primary_key == then.primary_key && now.partition_by == then.partition_by && columns(now) == columns(then)
 }

@@ -5,6 +5,7 @@ mod accounts;
 pub(crate) mod activity;
 mod admission;
 mod array_length;
+pub(crate) mod changes;
 mod compute;
 mod constants;
 mod filter_pushdown;
@@ -36,7 +37,7 @@ use std::sync::{Arc, OnceLock};
 use catalog::lease::HolderInfo;
 use catalog::objects::{ObjectId, RoleDef, TableDef};
 use catalog::store::{Location, StoreOptions};
-use catalog::table::{Progress, Written};
+use catalog::table::{Change, Changed, Progress, TableState, Written};
 use catalog::{View, Warehouse};
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::RecordBatch;
@@ -291,6 +292,19 @@ impl Engine {
         let (warehouse, table) = (Arc::clone(&self.warehouse), table.clone());
         let _admitted = self.admission.enter(plan.as_ref(), pid(&task)).await?;
         let work = async move { warehouse.write(&table, plan, task, progress).await };
+        Ok(self.compute.run(work).await??)
+    }
+
+    /// Writes a change of a table's rows, on the threads for queries.
+    pub(crate) async fn change(
+        &self,
+        state: Arc<TableState>,
+        change: Change,
+        task: Arc<TaskContext>,
+    ) -> Result<Changed> {
+        let warehouse = Arc::clone(&self.warehouse);
+        let _admitted = self.admission.enter(change.plan.as_ref(), pid(&task)).await?;
+        let work = async move { warehouse.change(&state, change, task).await };
         Ok(self.compute.run(work).await??)
     }
 

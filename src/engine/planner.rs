@@ -31,7 +31,7 @@ use crate::error::{Error, Result, SqlState, nearest, no_type};
 use crate::information_schema::{self, INFORMATION_SCHEMA};
 use crate::pg_catalog::{PG_CATALOG, PgCatalog};
 use crate::privileges::{Guarded, Rights, Use, uses};
-use crate::statement::{Kind, parse};
+use crate::statement::{Kind, QualifiedName, parse};
 
 /// Views that read views that read views: deeper than this is taken for a mistake.
 const MAX_VIEW_DEPTH: usize = 32;
@@ -100,6 +100,16 @@ impl Planner {
         &self.state
     }
 
+    /// PostgreSQL's catalog.
+    pub(super) fn catalog(&self) -> &Arc<PgCatalog> {
+        &self.catalog
+    }
+
+    /// Whose rights count.
+    pub(super) fn rights(&self) -> &Rights {
+        &self.rights
+    }
+
     /// The relations that are planned against.
     pub(crate) fn relations(&self) -> &Arc<Relations> {
         &self.relations
@@ -166,7 +176,32 @@ impl Planner {
         .boxed()
     }
 
+    /// What reads the relation that a reference names in FROM, with the rights of views in `below`; `None` if there is none.
+    pub(super) async fn readable(
+        &self,
+        reference: &TableReference,
+        below: &mut Vec<(Rights, Vec<Use>)>,
+    ) -> Result<Option<Arc<dyn TableSource>>> {
+        if reference.schema().is_none_or(|schema| schema == PG_CATALOG) {
+            self.rights.check_catalog(reference.table())?;
+        }
+        let found = self.resolve(reference, &self.search_path, 0, false, below).await?;
+        Ok(found.map(|(_, source)| source))
+    }
+
+    /// Whether a relation of PostgreSQL's catalog is named.
+    pub(crate) fn is_built_in(&self, name: &QualifiedName) -> bool {
+        name.schema.as_deref().is_none_or(|schema| schema == PG_CATALOG)
+            && (self.catalog.table(&name.name, false).is_some()
+                || matches!(self.session.table(&name.name, &self.time_zone()), Ok(Some(_))))
+    }
+
     /// An error about a relation that does not exist, with the name of one that does.
+    pub(super) fn suggesting_here(&self, error: Error, missing: &[TableReference]) -> Error {
+        self.suggesting(error, missing, &self.search_path)
+    }
+
+    /// [`Planner::suggesting_here`] by another search path.
     fn suggesting(&self, error: Error, missing: &[TableReference], search_path: &[String]) -> Error {
         if error.hint.is_some() {
             return error;
@@ -206,7 +241,7 @@ impl Planner {
     }
 
     /// The declared parameters, and those whose type the query's text gives.
-    fn typed_by_text(&self, query: &ast::Query, declared: &[Option<FieldRef>]) -> Result<Vec<Option<FieldRef>>> {
+    pub(super) fn typed_by_text(&self, query: &ast::Query, declared: &[Option<FieldRef>]) -> Result<Vec<Option<FieldRef>>> {
         let mut parameters = declared.to_vec();
         let types = self.types()?;
         for (number, data_type) in rewrite::parameter_types(query) {
@@ -224,7 +259,7 @@ impl Planner {
         Ok(parameters)
     }
 
-    fn names(&self) -> Result<Names<'_>> {
+    pub(super) fn names(&self) -> Result<Names<'_>> {
         Ok(Names { state: &self.state, catalog: &self.catalog, tables: HashMap::new(), types: self.types()? })
     }
 
@@ -337,7 +372,7 @@ impl Planner {
 }
 
 /// The plan with relations in the place of the leaves that stood for them until their use was checked.
-fn unguarded(plan: LogicalPlan) -> Result<LogicalPlan> {
+pub(super) fn unguarded(plan: LogicalPlan) -> Result<LogicalPlan> {
     let plan = plan.transform_down_with_subqueries(|node| match &node {
         LogicalPlan::TableScan(scan) => match scan.source.downcast_ref::<Guarded>() {
             Some(guarded) => {
@@ -354,7 +389,7 @@ fn unguarded(plan: LogicalPlan) -> Result<LogicalPlan> {
 }
 
 /// PostgreSQL's reading of SQL: exact decimals, nulls sort as the largest value, spans kept for error positions.
-fn parser_options() -> ParserOptions {
+pub(super) fn parser_options() -> ParserOptions {
     ParserOptions::new()
         .with_parse_float_as_decimal(true)
         .with_collect_spans(true)
@@ -405,7 +440,7 @@ pub(crate) fn parameters(plan: &LogicalPlan, declared: &[Option<FieldRef>]) -> R
 }
 
 /// A column under the name that the client sees.
-fn shown(field: &Field) -> Field {
+pub(super) fn shown(field: &Field) -> Field {
     field.clone().with_name(rewrite::display_name(field.name()))
 }
 

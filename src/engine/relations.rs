@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use catalog::View;
 use catalog::objects::Relation;
-use datafusion::arrow::datatypes::{Fields, Schema};
+use catalog::table::TableState;
+use datafusion::arrow::datatypes::{Fields, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 
 use super::types::in_zone;
@@ -38,8 +39,20 @@ impl Relations {
     }
 
     /// A provider over a given state of a table.
-    pub(crate) fn scan(&self, state: Arc<catalog::table::TableState>) -> catalog::Result<Arc<dyn TableProvider>> {
+    pub(crate) fn scan(&self, state: Arc<TableState>) -> catalog::Result<Arc<dyn TableProvider>> {
+        let schema = self.columns(&state);
+        Ok(Arc::new(self.view.warehouse().provider(state, schema)?))
+    }
+
+    /// [`Relations::scan`] that also tells where each row is.
+    pub(crate) fn rows(&self, state: Arc<TableState>) -> catalog::Result<Arc<dyn TableProvider>> {
+        let schema = self.columns(&state);
+        Ok(Arc::new(self.view.warehouse().row_provider(state, schema)?))
+    }
+
+    /// A table's columns, instants in the session's zone.
+    fn columns(&self, state: &TableState) -> SchemaRef {
         let fields: Fields = state.schema.fields().iter().map(|f| in_zone(f, &self.time_zone)).collect();
-        Ok(Arc::new(self.view.warehouse().provider(state, Arc::new(Schema::new(fields)))?))
+        Arc::new(Schema::new(fields))
     }
 }

@@ -35,6 +35,7 @@ pub(super) fn storage(error: &catalog::Error) -> Error {
                 format!("null value in column \"{column}\" of relation \"{table}\" violates not-null constraint");
             Error::new(SqlState::NOT_NULL_VIOLATION, message)
         }
+        Catalog::Twice => with(SqlState::CARDINALITY_VIOLATION),
         Catalog::Conflict(_) => with(SqlState::SERIALIZATION_FAILURE).with_hint("run the transaction again"),
         Catalog::Uncertain(_) => with(SqlState::STATEMENT_COMPLETION_UNKNOWN)
             .with_hint("look whether the change is there before you make it again"),

@@ -90,6 +90,9 @@ impl Execution {
 /// How long a transaction that holds one table waits for another.
 const SECOND_LOCK: Duration = Duration::from_secs(5);
 
+/// A statement that is its own transaction is tried so often before others that overtook it are its error.
+const TRIES: u32 = 8;
+
 /// What holds a transaction open between statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Block {
@@ -269,6 +272,30 @@ impl Session {
             return Ok(execution);
         }
         let running = self.canceller.begin(self.settings.statement_timeout());
+        for attempt in 1.. {
+            match self.execute_once(prepared, params.clone(), &running).await {
+                // As its own transaction it may begin anew on what the other has left.
+                Err(e)
+                    if e.sqlstate == SqlState::SERIALIZATION_FAILURE
+                        && self.block == Block::None
+                        && statement::may_begin_anew(&statement.kind)
+                        && attempt < TRIES =>
+                {
+                    running.race(async { Ok(tokio::time::sleep(Duration::from_millis(1 << attempt)).await) }).await?;
+                }
+                outcome => return outcome,
+            }
+        }
+        Err(Error::internal("a statement was tried too often"))
+    }
+
+    /// Runs a statement to the end of its transaction, if it is one.
+    async fn execute_once(
+        &mut self,
+        prepared: &Prepared,
+        params: Vec<ScalarValue>,
+        running: &Running,
+    ) -> Result<Execution> {
         self.grouped = None;
         let outcome = match self.begin_work().await {
             Ok(_) => running.race(statement::run(self, prepared, params, running.clone())).await,
@@ -281,7 +308,7 @@ impl Session {
         let outcome = match outcome {
             Ok(execution) if self.block == Block::None && self.grouped.is_some() => {
                 self.work = None;
-                self.commit_grouped(&running).await.map(|()| execution)
+                self.commit_grouped(running).await.map(|()| execution)
             }
             other => other,
         };

@@ -54,6 +54,7 @@ impl Rows {
     pub fn tag(&self, rows: u64) -> String {
         match self.command {
             "EXPLAIN" | "SHOW" | "CALL" => self.command.to_owned(),
+            "INSERT" => format!("INSERT 0 {rows}"),
             command => format!("{command} {rows}"),
         }
     }

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use datafusion::sql::sqlparser::ast::{DataType, Expr, Ident, Insert, ObjectName, Query};
+use datafusion::sql::sqlparser::ast::{
+    self, DataType, Expr, Ident, Insert, ObjectName, Query, SelectItem, TableWithJoins,
+};
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token};
 
@@ -90,9 +92,12 @@ pub enum Kind {
     /// SELECT, VALUES, `TABLE t` (as `SELECT * FROM t`), with or without WITH, parenthesised or not.
     /// FETCH FIRST has become a LIMIT; row locks, INTO, samples and what else the planner would overlook are refused.
     Query(Box<Query>),
-    /// INSERT of rows or of a query; `source` is `None` for DEFAULT VALUES. Its alias is dropped (nothing can
-    /// use it without ON CONFLICT or RETURNING, which are refused).
+    /// INSERT of rows or of a query; `source` is `None` for DEFAULT VALUES.
     Insert(Box<Insert>),
+    /// UPDATE, DELETE or MERGE.
+    Change(Box<Change>),
+    /// TRUNCATE.
+    Truncate(Vec<QualifiedName>),
     /// EXPLAIN, in both spellings. COSTS, TIMING and SUMMARY are checked and have no effect on our output;
     /// options that would add to it are refused.
     Explain {
@@ -100,7 +105,7 @@ pub enum Kind {
         analyze: bool,
         /// Show more.
         verbose: bool,
-        /// [`Kind::Query`], [`Kind::Insert`], [`Kind::Execute`], or a [`Kind::CreateTable`] that has a query.
+        /// [`Kind::Query`], [`Kind::Insert`], [`Kind::Change`], [`Kind::Execute`], or a [`Kind::CreateTable`] that has a query.
         statement: Box<Kind>,
     },
     /// COPY.
@@ -188,7 +193,7 @@ pub enum Kind {
         name: String,
         /// The types of `$1`, `$2`, …; `None` leaves one to inference.
         types: Vec<Option<DataType>>,
-        /// [`Kind::Query`] or [`Kind::Insert`].
+        /// [`Kind::Query`], [`Kind::Insert`] or [`Kind::Change`].
         statement: Box<Kind>,
     },
     /// EXECUTE of a prepared statement.
@@ -204,6 +209,84 @@ pub enum Kind {
     CloseAll,
     /// UNLISTEN. A session listens to nothing.
     Unlisten,
+}
+
+/// UPDATE, DELETE or MERGE.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The table that is changed, as typed.
+    pub target: ObjectName,
+    /// Its other name, the only one in the statement's expressions then.
+    pub alias: Option<Ident>,
+    /// FROM of UPDATE, USING of DELETE and MERGE.
+    pub from: Vec<TableWithJoins>,
+    /// WHERE.
+    pub selection: Option<Expr>,
+    /// Which of them.
+    pub kind: ChangeKind,
+    /// RETURNING.
+    pub returning: Option<Vec<SelectItem>>,
+}
+
+/// What a [`Change`] does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ChangeKind {
+    /// UPDATE … SET.
+    Update(Vec<Assignment>),
+    /// DELETE.
+    Delete,
+    /// MERGE.
+    Merge {
+        /// The join's condition.
+        on: Expr,
+        /// What happens when, the first that holds.
+        clauses: Vec<MergeWhen>,
+    },
+}
+
+/// `column = value`; of `(a, b) = (1, 2)` each by itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assignment {
+    /// The column as typed.
+    pub column: Ident,
+    /// Its new value; the word DEFAULT is an identifier.
+    pub value: Expr,
+}
+
+impl From<Assignment> for ast::Assignment {
+    fn from(assignment: Assignment) -> Self {
+        let target = ast::AssignmentTarget::ColumnName(ObjectName::from(vec![assignment.column]));
+        Self { target, value: assignment.value }
+    }
+}
+
+/// A WHEN of MERGE.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MergeWhen {
+    /// WHEN MATCHED; `false` is WHEN NOT MATCHED.
+    pub matched: bool,
+    /// AND.
+    pub condition: Option<Expr>,
+    /// THEN.
+    pub action: MergeAction,
+}
+
+/// What MERGE does with a row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MergeAction {
+    /// UPDATE SET.
+    Update(Vec<Assignment>),
+    /// DELETE.
+    Delete,
+    /// INSERT; no values are DEFAULT VALUES.
+    Insert {
+        /// The columns that values are given for; none named is all.
+        columns: Vec<Ident>,
+        /// The values.
+        values: Option<Vec<Expr>>,
+    },
+    /// DO NOTHING.
+    Nothing,
 }
 
 /// CALL.

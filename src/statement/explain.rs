@@ -13,7 +13,7 @@ use datafusion::physical_plan::{ExecutionPlan, displayable};
 use datafusion::scalar::ScalarValue;
 use futures::StreamExt;
 
-use super::{Kind, insert, query, table, text_columns};
+use super::{Kind, change, conflict, insert, query, table, text_columns};
 use crate::error::{Error, Result};
 use crate::session::{Execution, Prepared, Rows, Running, Session};
 
@@ -45,11 +45,26 @@ pub(super) async fn run(
     let planner = session.planner()?;
     let mut text = String::new();
     let logical = match explained {
-        Kind::Query(query) => query::bind(planner.query(query, &known).await?.logical, params)?,
+        Kind::Query(query) => query::bind(planner.query(query, &known).await?.logical, params.clone())?,
+        Kind::Insert(insert) if conflict::applies(insert) => {
+            let def = insert::target(session, insert)?;
+            line(&mut text, 0, &format!("Insert on {}", def.name))?;
+            let (changes, _) = conflict::plan(session, &planner, &def, insert, &known).await?;
+            changes.check()?;
+            query::bind(changes.logical, params.clone())?
+        }
         Kind::Insert(insert) => {
             let def = insert::target(session, insert)?;
             line(&mut text, 0, &format!("Insert on {}", def.name))?;
-            insert::plan(session, &planner, &def, insert, &known, params).await?
+            insert::plan(session, &planner, &def, insert, &known, params.clone()).await?
+        }
+        Kind::Change(change) => {
+            let def = change::target(session, change)?;
+            change::check_privileges(session, change, &def)?;
+            line(&mut text, 0, &format!("{} on {}", change::noun(change), def.name))?;
+            let changes = change::plan(&planner, &def, change, &known).await?;
+            changes.check()?;
+            query::bind(changes.logical, params.clone())?
         }
         Kind::CreateTable(create) => match &create.as_query {
             Some(query) => planner.query(query, &known).await?.logical,
@@ -76,6 +91,14 @@ pub(super) async fn run(
                     rows += batch?.num_rows() as u64;
                 }
             }
+            Kind::Insert(insert) if conflict::applies(insert) => {
+                let done = conflict::run(session, insert, prepared, params, running.clone()).await?;
+                rows = affected(done).await?;
+            }
+            Kind::Change(change) => {
+                let done = change::run(session, change, prepared, params, running.clone()).await?;
+                rows = affected(done).await?;
+            }
             Kind::Insert(insert) => {
                 let def = insert::target(session, insert)?;
                 let written = table::write_physical(session, &planner, &def, Arc::clone(&physical), None).await?;
@@ -94,6 +117,21 @@ pub(super) async fn run(
     let batch = RecordBatch::try_new(columns(), vec![array]).map_err(DataFusionError::from)?;
     let stream = futures::stream::iter([Ok(batch)]);
     Ok(Execution::Rows(Rows::new("EXPLAIN", columns(), stream, running, session.failure_flag())))
+}
+
+/// The rows that a statement changed.
+async fn affected(done: Execution) -> Result<u64> {
+    match done {
+        Execution::Done { tag } => Ok(tag.rsplit(' ').next().and_then(|count| count.parse().ok()).unwrap_or(0)),
+        Execution::Rows(mut returned) => {
+            let mut rows = 0;
+            while let Some(batch) = returned.next().await {
+                rows += batch?.num_rows() as u64;
+            }
+            Ok(rows)
+        }
+        Execution::CopyIn(_) | Execution::CopyOut(_) => Err(Error::internal("a change is no COPY")),
+    }
 }
 
 /// The plan's tree. A scan says how many files it reads of how many; their names are left out unless `verbose`.

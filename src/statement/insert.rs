@@ -227,22 +227,33 @@ async fn source(
         let targets = targets(def, insert)?;
         for row in &mut values.rows {
             for (expression, &target) in row.content.iter_mut().zip(&targets) {
-                // A literal takes its column's type, not that of its neighbours in the rows above and below.
-                if let (ast::Expr::Value(value), Some(data_type)) = (&*expression, literal_type(&def.columns[target])) {
-                    if matches!(value.value, Value::SingleQuotedString(_)) {
-                        *expression = cast(expression.clone(), data_type);
-                    }
-                }
-                if is_default(expression) {
-                    *expression = match &def.columns[target].default {
-                        Some(default) => table::default_expression(default)?,
-                        None => ast::Expr::Value(Value::Null.into()),
-                    };
-                }
+                let null = ast::Expr::Value(Value::Null.into());
+                *expression = given(std::mem::replace(expression, null), &def.columns[target])?;
             }
         }
     }
     Ok(Some(planner.described(&query, declared).await?))
+}
+
+/// A value as given for a column: the word DEFAULT is its default, and a literal takes its type, not that of its
+/// neighbours in the rows above and below.
+pub(super) fn given(value: ast::Expr, column: &ColumnDef) -> Result<ast::Expr> {
+    if is_default(&value) {
+        return default_of(column);
+    }
+    let is_text = matches!(&value, ast::Expr::Value(v) if matches!(v.value, Value::SingleQuotedString(_)));
+    Ok(match literal_type(column) {
+        Some(data_type) if is_text => cast(value, data_type),
+        _ => value,
+    })
+}
+
+/// The value of a column for which none is given.
+pub(super) fn default_of(column: &ColumnDef) -> Result<ast::Expr> {
+    match &column.default {
+        Some(default) => table::default_expression(default),
+        None => Ok(ast::Expr::Value(Value::Null.into())),
+    }
 }
 
 /// The type to which a string literal is cast for a column; `None` where it stays text until it is assigned, so that
@@ -265,7 +276,7 @@ fn is_default(expression: &ast::Expr) -> bool {
 }
 
 /// What the client declared, and for undeclared bare parameters the type of the column they are for.
-fn declared_by_columns(
+pub(super) fn declared_by_columns(
     def: &TableDef,
     insert: &ast::Insert,
     declared: &[Option<FieldRef>],

@@ -3,7 +3,9 @@
 mod access_ast;
 mod ast;
 mod call;
+mod change;
 mod comment;
+mod conflict;
 mod copy;
 mod drop;
 mod explain;
@@ -41,7 +43,9 @@ pub(crate) async fn describe(
 ) -> Result<(Vec<Field>, Option<SchemaRef>)> {
     let (params, columns) = match kind {
         Kind::Query(query) => query::describe(session, query, declared).await?,
+        Kind::Insert(insert) if conflict::applies(insert) => conflict::describe(session, insert, declared).await?,
         Kind::Insert(insert) => (insert::parameters(session, insert, declared).await?, None),
+        Kind::Change(change) => change::describe(session, change, declared).await?,
         Kind::Execute { name, .. } => return Ok((no_parameters(declared)?, prepared::columns(session, name))),
         Kind::Explain { statement, .. } => {
             let (params, _) = Box::pin(describe(session, statement, declared)).await?;
@@ -72,7 +76,12 @@ pub(crate) async fn run(
     before(session, kind).await?;
     match kind {
         Kind::Query(query) => query::run(session, query, prepared, params, running).await,
+        Kind::Insert(insert) if conflict::applies(insert) => {
+            conflict::run(session, insert, prepared, params, running).await
+        }
         Kind::Insert(insert) => insert::run(session, insert, prepared, params).await,
+        Kind::Change(change) => change::run(session, change, prepared, params, running).await,
+        Kind::Truncate(names) => change::truncate(session, names).await,
         Kind::Copy(copy) => copy::run(session, copy, running).await,
         Kind::Explain { analyze, verbose, statement } => {
             explain::run(session, statement, *analyze, *verbose, prepared, params, running).await
@@ -132,7 +141,8 @@ async fn before(session: &mut Session, kind: &Kind) -> Result<()> {
 /// Whether a statement changes the warehouse.
 fn writes(kind: &Kind) -> bool {
     match kind {
-        Kind::Insert(_) | Kind::CreateTable(_) | Kind::CreateView(_) | Kind::CreateSchema { .. } => true,
+        Kind::Insert(_) | Kind::Change(_) | Kind::Truncate(_) => true,
+        Kind::CreateTable(_) | Kind::CreateView(_) | Kind::CreateSchema { .. } => true,
         Kind::Drop { .. } | Kind::Comment { .. } | Kind::Call(_) => true,
         Kind::Role(_) | Kind::Grant(_) | Kind::Owner(_) => true,
         Kind::Copy(copy) => copy.from,
@@ -141,10 +151,21 @@ fn writes(kind: &Kind) -> bool {
     }
 }
 
+/// Whether a statement that others have overtaken can be run again: it has read nothing but what the warehouse holds.
+pub(crate) fn may_begin_anew(kind: &Kind) -> bool {
+    matches!(kind, Kind::Insert(_) | Kind::Change(_) | Kind::Truncate(_))
+}
+
 /// A statement's name as error messages give it.
 fn name(kind: &Kind) -> &'static str {
     match kind {
         Kind::Insert(_) => "INSERT",
+        Kind::Change(change) => match change.kind {
+            ast::ChangeKind::Update(_) => "UPDATE",
+            ast::ChangeKind::Delete => "DELETE",
+            ast::ChangeKind::Merge { .. } => "MERGE",
+        },
+        Kind::Truncate(_) => "TRUNCATE TABLE",
         Kind::Copy(_) => "COPY FROM",
         Kind::CreateTable(create) if create.as_query.is_some() => "CREATE TABLE AS",
         Kind::CreateTable(_) => "CREATE TABLE",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use catalog::Transaction;
 use catalog::objects::{Change, ColumnDef, Privileges, Relation, SYSTEM_SCHEMA, TableDef};
-use catalog::table::{Layout, Progress, Written};
+use catalog::table::{Layout, Progress, TableState, Written};
 use catalog::types::PgType;
 use chrono::Utc;
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
@@ -374,12 +374,28 @@ pub(super) async fn write_rows(
 /// That no key is twice in the new rows or already in the table. Returns the table version looked at.
 async fn check_keys(planner: &Planner, def: &TableDef, written: &Written) -> Result<Option<i64>> {
     let view = planner.relations().view();
+    let existing = view.table(def.id).await?;
+    let committed = view.committed(def.id).await?;
+    check_new_keys(planner, def, written, existing).await?;
+    Ok(committed.map(|state| state.version))
+}
+
+/// That no key is twice in rows just written, or among those of `others`.
+///
+/// # Errors
+/// 23505.
+pub(super) async fn check_new_keys(
+    planner: &Planner,
+    def: &TableDef,
+    written: &Written,
+    others: Arc<TableState>,
+) -> Result<()> {
     let keys: Vec<Expr> = def.primary_key.iter().map(ident).collect();
     let scan = |name: &str, state| -> Result<LogicalPlanBuilder> {
         let source = provider_as_source(planner.relations().scan(state)?);
         Ok(LogicalPlanBuilder::scan(name, source, None)?.project(keys.clone())?)
     };
-    let new = view.only(def.id, written)?;
+    let new = planner.relations().view().only(def.id, written)?;
     let twice = scan("new", Arc::clone(&new))?
         .aggregate(keys.clone(), vec![count(lit(1)).alias("rows")])?
         .filter(ident("rows").gt(lit(1)))?
@@ -387,19 +403,16 @@ async fn check_keys(planner: &Planner, def: &TableDef, written: &Written) -> Res
         .limit(0, Some(1))?
         .build()?;
     refuse(planner, def, &twice).await?;
-
-    let existing = view.table(def.id).await?;
-    let committed = view.committed(def.id).await?;
-    if !existing.files.is_empty() {
-        let on: Vec<datafusion::common::Column> =
-            def.primary_key.iter().map(|k| datafusion::common::Column::from_name(k.as_str())).collect();
-        let again = scan("old", existing)?
-            .join(scan("new", new)?.build()?, JoinType::LeftSemi, (on.clone(), on), None)?
-            .limit(0, Some(1))?
-            .build()?;
-        refuse(planner, def, &again).await?;
+    if others.files.is_empty() {
+        return Ok(());
     }
-    Ok(committed.map(|state| state.version))
+    let on: Vec<datafusion::common::Column> =
+        def.primary_key.iter().map(|k| datafusion::common::Column::from_name(k.as_str())).collect();
+    let again = scan("old", others)?
+        .join(scan("new", new)?.build()?, JoinType::LeftSemi, (on.clone(), on), None)?
+        .limit(0, Some(1))?
+        .build()?;
+    refuse(planner, def, &again).await
 }
 
 /// 23505 if the plan, which yields keys, yields one.

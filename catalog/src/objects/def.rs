@@ -71,6 +71,19 @@ pub struct TableDef {
     pub created_at: DateTime<Utc>,
 }
 
+impl TableDef {
+    /// Whether rows made for one definition fit the other: same columns, same layout.
+    pub fn same_rows(&self, other: &Self) -> bool {
+        let columns = |def: &Self| -> Vec<(String, String, bool)> {
+            def.columns.iter().map(|c| (c.name.clone(), c.pg_type.clone(), c.not_null)).collect()
+        };
+        self.primary_key == other.primary_key
+            && self.partition_by == other.partition_by
+            && self.options == other.options
+            && columns(self) == columns(other)
+    }
+}
+
 /// A view.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -30,6 +30,8 @@ use crate::types::PgType;
 
 /// The operation of a commit that rewrites files and changes no data.
 pub(crate) const OPTIMIZE: &str = "OPTIMIZE";
+/// The operation of a commit that only adds rows.
+pub(crate) const WRITE: &str = "WRITE";
 
 /// Appends as one Delta commit: the files, and under which application transactions they were added.
 #[derive(Debug, Clone, Default)]
@@ -42,15 +44,25 @@ pub struct Append {
     pub(crate) holds: Vec<Hold>,
 }
 
-/// Files that take the place of others and hold the same rows.
+/// Files that go, and those that take their place.
 #[derive(Debug, Clone, Default)]
 pub struct Rewrite {
     /// Files that go.
     pub removes: Vec<Arc<DataFile>>,
-    /// Files that come; their actions say that no data changes.
+    /// Files that come and hold the same rows; their actions say that no data changes. What comes with other rows is
+    /// in an [`Append`].
     pub adds: Vec<Add>,
+    /// The statement that takes rows out: `UPDATE`, `DELETE`, `MERGE`… `None`: every row stays.
+    pub operation: Option<&'static str>,
     /// As for [`Append`].
     pub(crate) holds: Vec<Hold>,
+}
+
+impl Rewrite {
+    /// Whether rows go with the files that go.
+    pub(crate) fn changes_rows(&self) -> bool {
+        self.operation.is_some()
+    }
 }
 
 /// The newline-separated actions of a table's first commit.
@@ -103,7 +115,8 @@ pub(crate) fn commit(
     let json = |e: serde_json::Error| Error::Internal(format!("a Delta action could not be written: {e}"));
     let mut lines =
         Vec::with_capacity(first.len() + append.adds.len() + rewrite.adds.len() + rewrite.removes.len() + 2);
-    let parameters = if operation == OPTIMIZE { json!({"predicate": "[]"}) } else { json!({"mode": "Append"}) };
+    // What rows were meant is nobody's business: a condition can hold what is to be forgotten.
+    let parameters = if operation == WRITE { json!({"mode": "Append"}) } else { json!({"predicate": "[]"}) };
     lines.push(
         json!({"commitInfo": {
             "timestamp": at.timestamp_millis(),
@@ -125,7 +138,7 @@ pub(crate) fn commit(
             json!({"remove": {
                 "path": file.logged_path(),
                 "deletionTimestamp": at.timestamp_millis(),
-                "dataChange": false,
+                "dataChange": rewrite.changes_rows(),
                 "extendedFileMetadata": true,
                 "partitionValues": values,
                 "size": file.size,

@@ -1,9 +1,11 @@
 //! Tables: one version of a table's definition and files, how it is read and how it is written.
 
+mod change;
 mod delta;
 mod file;
 pub mod layout;
 mod ranges;
+pub mod rows;
 mod scan;
 mod write;
 
@@ -13,8 +15,10 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use object_store::path::Path;
 
+pub(crate) use self::change::change;
+pub use self::change::{Change, Changed, Twice};
 pub use self::delta::{Append, Rewrite};
-pub(crate) use self::delta::{OPTIMIZE, checkpoint, commit, creation, load, tombstones, transaction};
+pub(crate) use self::delta::{OPTIMIZE, WRITE, checkpoint, commit, creation, load, tombstones, transaction};
 pub use self::file::DataFile;
 pub use self::layout::Layout;
 pub use self::ranges::Ranges;
@@ -77,7 +81,15 @@ impl TableState {
         for add in &rewrite.adds {
             files.push(Arc::new(DataFile::from_add(add, &self.schema)?));
         }
-        Ok(Self { version, files: Arc::new(files), ..self.clone() })
+        let data_version = if rewrite.changes_rows() { version } else { self.data_version };
+        Ok(Self { version, data_version, files: Arc::new(files), ..self.clone() })
+    }
+
+    /// This version without some of its files.
+    pub fn without(&self, files: &[Arc<DataFile>]) -> Self {
+        let gone: HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+        let left = self.files.iter().filter(|file| !gone.contains(file.path.as_str())).cloned().collect();
+        Self { files: Arc::new(left), ..self.clone() }
     }
 
     /// Where a file is in the warehouse's store.

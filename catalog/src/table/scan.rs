@@ -7,20 +7,22 @@
 //! An order is declared only where it is true: all files carry our writer's tag, and files that share a group do
 //! not overlap. No partitioning by hash is ever declared: DataFusion would take it for its own hash.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{Constraint, Constraints, DFSchema, Result, Statistics};
-use datafusion::config::TableParquetOptions;
+use datafusion::common::{ColumnStatistics, Constraint, Constraints, DFSchema, Result, Statistics};
+use datafusion::config::{ConfigOptions, TableParquetOptions};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr, expressions::col};
@@ -30,6 +32,7 @@ use datafusion::physical_plan::empty::EmptyExec;
 
 use super::TableState;
 use super::file::{DataFile, FileRanges};
+use super::rows;
 
 /// More ordered groups than this many times the session's partitions cost more to merge than sorting saves.
 const ORDERED_GROUPS_PER_PARTITION: usize = 8;
@@ -70,7 +73,7 @@ impl LakeTable {
     }
 
     /// The files that can hold rows for which all `filters` are true.
-    fn prune(&self, session: &dyn Session, filters: &[Expr]) -> Result<Vec<Arc<DataFile>>> {
+    pub(super) fn prune(&self, session: &dyn Session, filters: &[Expr]) -> Result<Vec<Arc<DataFile>>> {
         let files = &self.state.files;
         let Some(filter) = conjunction(filters.to_vec()) else { return Ok(files.as_ref().clone()) };
         let schema = DFSchema::try_from(Arc::clone(&self.schema))?;
@@ -163,8 +166,21 @@ impl TableProvider for LakeTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let kept = self.prune(session, filters)?;
         let partitions = session.config_options().execution.target_partitions;
-        self.scan_files(session, &kept, projection, limit, partitions, partitions * ORDERED_GROUPS_PER_PARTITION)
+        let most_ordered = partitions * ORDERED_GROUPS_PER_PARTITION;
+        let scan = Scan { projection, limit, partitions, most_ordered, numbered: false };
+        self.scan_files(session.config_options(), session.runtime_env(), &kept, scan)
     }
+}
+
+/// How files are to be read.
+pub(super) struct Scan<'a> {
+    pub(super) projection: Option<&'a Vec<usize>>,
+    pub(super) limit: Option<usize>,
+    pub(super) partitions: usize,
+    /// Up to so many partitions if that keeps an order.
+    pub(super) most_ordered: usize,
+    /// With the columns that tell where a row is: see [`super::rows`].
+    pub(super) numbered: bool,
 }
 
 impl LakeTable {
@@ -175,32 +191,37 @@ impl LakeTable {
         partitions: usize,
         most_ordered: usize,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        self.scan_files(session, &self.state.files, None, None, partitions, most_ordered)
+        let scan = Scan { projection: None, limit: None, partitions, most_ordered, numbered: false };
+        self.scan_files(session.config_options(), session.runtime_env(), &self.state.files, scan)
     }
 
-    fn scan_files(
+    pub(super) fn scan_files(
         &self,
-        session: &dyn Session,
+        options: &ConfigOptions,
+        runtime: &RuntimeEnv,
         kept: &[Arc<DataFile>],
-        projection: Option<&Vec<usize>>,
-        limit: Option<usize>,
-        partitions: usize,
-        most_ordered: usize,
+        scan: Scan<'_>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        let Scan { projection, limit, partitions, most_ordered, numbered } = scan;
+        let columns = if numbered { rows::numbered(&self.schema) } else { TableSchema::from(Arc::clone(&self.schema)) };
+        let schema = columns.table_schema();
         if kept.is_empty() {
-            let schema = projection.map_or_else(|| Ok(self.schema()), |p| self.schema.project(p).map(Arc::new))?;
+            let schema = projection.map_or_else(|| Ok(Arc::clone(schema)), |p| schema.project(p).map(Arc::new))?;
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
         let pruned = Pruned { kept: kept.len(), total: self.state.files.len() };
+        let numbers = if numbered { rows::numbers(&self.state.files)? } else { HashMap::new() };
         let files: Vec<PartitionedFile> = kept
             .iter()
             .map(|file| {
                 PartitionedFile::new(self.state.object_path(file).to_string(), file.size)
+                    .with_partition_values(numbers.get(file.path.as_str()).cloned().into_iter().collect())
                     .with_statistics(Arc::new(file.statistics(&self.schema)))
                     .with_extension(pruned)
             })
             .collect();
-        let statistics = summary(kept.iter().map(|f| f.statistics(&self.schema)), &self.schema);
+        let mut statistics = summary(kept.iter().map(|f| f.statistics(&self.schema)), &self.schema);
+        statistics.column_statistics.resize_with(schema.fields().len(), ColumnStatistics::new_unknown);
 
         let mut groups = None;
         let mut output_ordering = Vec::new();
@@ -214,13 +235,12 @@ impl LakeTable {
         let groups = groups.unwrap_or_else(|| Self::balanced_groups(files, partitions));
 
         let options =
-            TableParquetOptions { global: session.config_options().execution.parquet.clone(), ..Default::default() };
-        let runtime = session.runtime_env();
+            TableParquetOptions { global: options.execution.parquet.clone(), ..Default::default() };
         let reader = CachedParquetFileReaderFactory::new(
             runtime.object_store(&self.store)?,
             runtime.cache_manager.get_file_metadata_cache(),
         );
-        let source = ParquetSource::new(TableSchema::from(Arc::clone(&self.schema)))
+        let source = ParquetSource::new(columns)
             .with_table_parquet_options(options)
             .with_parquet_file_reader_factory(Arc::new(reader));
         let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))

@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::cursor::Cursor;
-use super::{create_table, prepared, query, refused};
+use super::{change, create_table, prepared, query, refused};
 use crate::error::{Result, SqlState, nearest};
 use crate::statement::ast::{Kind, fold};
 
@@ -17,7 +17,7 @@ struct Options {
     verbose: bool,
 }
 
-/// EXPLAIN of a query, an INSERT or a CREATE TABLE AS.
+/// EXPLAIN of a query, of what changes rows, or of a CREATE TABLE AS.
 pub(super) fn explain(cursor: &mut Cursor<'_>) -> Result<Kind> {
     cursor.expect(&["EXPLAIN"])?;
     let mut options = Options::default();
@@ -35,8 +35,8 @@ fn explained(cursor: &mut Cursor<'_>) -> Result<Kind> {
     if query::at_query(cursor) {
         return query::query(cursor);
     }
-    if cursor.at(&["INSERT"]) {
-        return query::insert(cursor);
+    if cursor.at_one_of(&["INSERT", "UPDATE", "DELETE", "MERGE"]) {
+        return change::changing(cursor);
     }
     if cursor.at(&["CREATE", "TABLE"]) {
         let create = create_table::create_table(cursor)?;
@@ -46,7 +46,7 @@ fn explained(cursor: &mut Cursor<'_>) -> Result<Kind> {
     if cursor.at(&["EXECUTE"]) {
         return prepared::execute(cursor);
     }
-    if cursor.at_one_of(&["UPDATE", "DELETE", "MERGE", "CREATE", "DECLARE"]) {
+    if cursor.at_one_of(&["CREATE", "DECLARE"]) {
         return Err(refused::refuse(cursor));
     }
     Err(cursor.unexpected())

@@ -10,6 +10,7 @@
 
 mod bounds;
 mod call;
+mod change;
 mod copy;
 mod create_table;
 mod cursor;
@@ -93,8 +94,12 @@ fn kind(cursor: &mut Cursor<'_>) -> Result<Kind> {
     if query::at_query(cursor) {
         return query::query(cursor);
     }
-    let rules: [(&[&str], fn(&mut Cursor<'_>) -> Result<Kind>); 25] = [
+    let rules: [(&[&str], fn(&mut Cursor<'_>) -> Result<Kind>); 29] = [
         (&["INSERT"], query::insert),
+        (&["UPDATE"], change::update),
+        (&["DELETE"], change::delete),
+        (&["MERGE"], change::merge),
+        (&["TRUNCATE"], change::truncate),
         (&["COPY"], copy::copy),
         (&["EXPLAIN"], explain::explain),
         (&["CREATE"], ddl::create),

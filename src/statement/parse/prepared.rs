@@ -4,7 +4,7 @@ use datafusion::sql::sqlparser::ast::DataType;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::cursor::Cursor;
-use super::query;
+use super::{change, query};
 use crate::error::Result;
 use crate::statement::ast::Kind;
 
@@ -28,10 +28,8 @@ pub(super) fn prepare(cursor: &mut Cursor<'_>) -> Result<Kind> {
     cursor.expect(&["AS"])?;
     let statement = if query::at_query(cursor) {
         query::query(cursor)?
-    } else if cursor.at(&["INSERT"]) {
-        query::insert(cursor)?
-    } else if cursor.at_one_of(&["UPDATE", "DELETE", "MERGE"]) {
-        return Err(super::refused::refuse(cursor));
+    } else if cursor.at_one_of(&["INSERT", "UPDATE", "DELETE", "MERGE"]) {
+        change::changing(cursor)?
     } else {
         return Err(cursor.unexpected());
     };

@@ -4,11 +4,12 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, GroupByExpr, Ident, Insert, LimitClause, ObjectName, ObjectNamePart, Query, Select, SetExpr,
-    TableFactor, TableObject, Value, VisitMut, VisitorMut,
+    TableAliasWithoutColumns, TableFactor, TableObject, Value, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Span, Token};
 
+use super::change;
 use super::cursor::Cursor;
 use super::dialect::{IS_DISTINCT, IS_NOT_DISTINCT, is_reserved};
 use super::rewrite::is_one_of;
@@ -55,9 +56,11 @@ pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Kind> {
     let table = cursor.dotted()?;
     // Checked here for its error; the planner gets the parts with their spans.
     QualifiedName::from_parts(&table).map_err(|error| cursor.locate(error, here))?;
-    if cursor.eat(&["AS"]) {
-        cursor.ident()?;
-    }
+    let table_alias = if cursor.eat(&["AS"]) {
+        Some(TableAliasWithoutColumns { explicit: true, alias: cursor.ident()? })
+    } else {
+        None
+    };
     let columns = if cursor.at_token(&Token::LParen) && !begins_query(&cursor.peek_nth(1).token) {
         cursor.ident_list()?.into_iter().map(|column| ObjectName::from(vec![column])).collect()
     } else {
@@ -67,12 +70,7 @@ pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Kind> {
         return Err(cursor.unsupported("INSERT … OVERRIDING"));
     }
     let source = if cursor.eat(&["DEFAULT", "VALUES"]) { None } else { Some(select(cursor)?) };
-    if cursor.at(&["ON", "CONFLICT"]) {
-        return Err(cursor.unsupported("INSERT … ON CONFLICT"));
-    }
-    if cursor.at(&["RETURNING"]) {
-        return Err(cursor.unsupported("INSERT … RETURNING"));
-    }
+    let (on, returning) = (change::on_conflict(cursor)?, change::returning(cursor)?);
     Ok(Kind::Insert(Box::new(Insert {
         insert_token: insert_token.into(),
         optimizer_hints: Vec::new(),
@@ -80,7 +78,7 @@ pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Kind> {
         ignore: false,
         into: true,
         table: TableObject::TableName(ObjectName::from(table)),
-        table_alias: None,
+        table_alias,
         columns,
         overwrite: false,
         source,
@@ -88,8 +86,8 @@ pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Kind> {
         partitioned: None,
         after_columns: Vec::new(),
         has_table_keyword: false,
-        on: None,
-        returning: None,
+        on,
+        returning,
         output: None,
         replace_into: false,
         priority: None,
@@ -104,7 +102,7 @@ pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Kind> {
 }
 
 /// Brings what was parsed into the form the planner understands, and refuses what it would drop without a word.
-fn settle(cursor: &Cursor<'_>, tree: &mut impl VisitMut) -> Result<()> {
+pub(super) fn settle(cursor: &Cursor<'_>, tree: &mut impl VisitMut) -> Result<()> {
     match VisitMut::visit(tree, &mut Settle) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(Fault::Error(error)) => Err(error),

@@ -147,7 +147,6 @@ const NOT_YET: &[&str] = &[
     "CREATE UNLOGGED TABLE",
     "CREATE USER MAPPING",
     "DECLARE",
-    "DELETE",
     "DO",
     "DROP ACCESS METHOD",
     "DROP AGGREGATE",
@@ -186,14 +185,11 @@ const NOT_YET: &[&str] = &[
     "LISTEN",
     "LOAD",
     "LOCK",
-    "MERGE",
     "MOVE",
     "NOTIFY",
     "REFRESH MATERIALIZED VIEW",
     "REINDEX",
     "SECURITY LABEL",
-    "TRUNCATE",
-    "UPDATE",
     "VACUUM",
 ];
 
