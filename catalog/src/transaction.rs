@@ -143,6 +143,11 @@ impl Transaction {
         self.append(table, written, Vec::new(), checked_at);
     }
 
+    /// Says that what is staged holds only as long as nobody else changes rows of a table that is at `version`.
+    pub fn rely_on_rows(&mut self, table: ObjectId, version: i64) {
+        self.staged.appends.entry(table).or_default().checked_at.get_or_insert(version);
+    }
+
     /// The snapshot it works on.
     pub(crate) fn base(&self) -> &Arc<Snapshot> {
         &self.base
@@ -224,12 +229,13 @@ impl View {
 
     /// A table's files, its own staged ones included.
     pub async fn table(&self, id: ObjectId) -> Result<Arc<TableState>> {
+        let def = self.objects.table(id).ok_or_else(|| Error::Internal(format!("no table with id {id}")))?;
         let state = match self.base.objects.table(id) {
-            Some(_) => self.warehouse.table(&self.base, id).await?,
-            None => {
-                let def = self.objects.table(id).ok_or_else(|| Error::Internal(format!("no table with id {id}")))?;
-                Arc::new(TableState::empty(Arc::clone(def), -1)?)
+            Some(base) => {
+                let state = self.warehouse.table(&self.base, id).await?;
+                if Arc::ptr_eq(base, def) { state } else { Arc::new(state.redefined(def)?) }
             }
+            None => Arc::new(TableState::empty(Arc::clone(def), -1)?),
         };
         let state = match self.staged.rewrites.get(&id) {
             Some(rewrite) => Arc::new(state.with_rewritten(rewrite, state.version)?),

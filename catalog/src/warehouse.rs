@@ -25,7 +25,10 @@ use crate::log::{Entry, Log, TableCommit};
 use crate::objects::{Change as CatalogChange, ObjectId, Objects, TableDef};
 use crate::store::{Location, Requests, Store, StoreOptions, probe_conditional_put};
 use crate::table::rows::RowTable;
-use crate::table::{self, Append, Change, Changed, LakeTable, Layout, Progress, Rewrite, RunningWrites, TableState, Written};
+use crate::table::{
+    self, Append, Change, Changed, Description, LakeTable, Layout, Progress, Rewrite, RunningWrites, TableState,
+    Written,
+};
 
 /// The name under which plans know the warehouse's store; every engine registers its own store there.
 pub const STORE_URL: &str = "audience://warehouse";
@@ -319,8 +322,8 @@ impl Warehouse {
     pub async fn table(&self, snapshot: &Snapshot, id: ObjectId) -> Result<Arc<TableState>> {
         let def = snapshot.objects.table(id).ok_or_else(|| Error::Internal(format!("no table with id {id}")))?;
         let version = snapshot.objects.table_version(id);
-        if let Some(state) = self.tables.lock().get(&id).and_then(|versions| versions.get(&version)) {
-            return Ok(Arc::clone(state));
+        if let Some(state) = self.at_hand(def, version)? {
+            return Ok(state);
         }
         let empty = TableState::empty(Arc::clone(def), version)?;
         let loaded = table::load(&self.store.root, def, &empty.schema, Some(version)).await;
@@ -336,9 +339,21 @@ impl Warehouse {
                 table::load(&self.store.root, def, &empty.schema, Some(version)).await?
             }
         };
-        let state = Arc::new(TableState { version: loaded.version, files: Arc::new(loaded.files), ..empty });
+        let state = Arc::new(empty.with_loaded(loaded));
         self.remember(id, Arc::clone(&state));
         Ok(state)
+    }
+
+    /// A version of a table that is in memory, as `def` defines it: what says nothing of rows changes without one.
+    fn at_hand(&self, def: &Arc<TableDef>, version: i64) -> Result<Option<Arc<TableState>>> {
+        let state = self.tables.lock().get(&def.id).and_then(|versions| versions.get(&version)).cloned();
+        let Some(state) = state else { return Ok(None) };
+        if Arc::ptr_eq(&state.def, def) || state.def == *def {
+            return Ok(Some(state));
+        }
+        let state = Arc::new(state.redefined(def)?);
+        self.remember(def.id, Arc::clone(&state));
+        Ok(Some(state))
     }
 
     /// Whether a table's files as of `snapshot` are in memory.
@@ -429,25 +444,34 @@ impl Warehouse {
         let mut tables = Vec::new();
         let mut states = Vec::new();
         // A table may be put several times in one transaction (created, then commented on); it is created once.
-        let created: BTreeSet<ObjectId> = staged
+        let put: BTreeSet<ObjectId> = staged
             .changes
             .iter()
             .filter(|change| matches!(change, CatalogChange::PutTable(_)))
             .map(CatalogChange::id)
-            .filter(|id| current.objects.table(*id).is_none())
             .collect();
+        let created = put.iter().filter(|id| current.objects.table(**id).is_none());
+        let mut altered = BTreeSet::new();
+        for id in &put {
+            let Some((old, new)) = current.objects.table(*id).zip(applied.table(*id)) else { continue };
+            if Description::of(old)? != Description::of(new)? {
+                altered.insert(*id);
+            }
+        }
         let mut appends = staged.appends.clone();
-        for def in created.iter().filter_map(|id| applied.table(*id)) {
+        for def in created.filter_map(|id| applied.table(*id)) {
             let append = appends.remove(&def.id).unwrap_or_default().append;
             let layout = Layout::of(def)?;
-            let first = table::creation(def, &layout, at)?;
+            let log_id: Arc<str> = uuid::Uuid::new_v4().to_string().into();
+            let first = table::creation(def, &log_id, at)?;
             let cut = layout.partition_column().map(|(name, _)| name);
             let actions = table::commit(first, &append, &Rewrite::default(), cut, "CREATE TABLE", id, at)?;
             tables.push(TableCommit { table: def.id, path: def.path.clone(), version: 0, actions });
-            states.push((def.id, TableState::empty(Arc::clone(def), 0)?.with_added(&append, 0)?, append));
+            let empty = TableState { log_id: Some(log_id), ..TableState::empty(Arc::clone(def), 0)? };
+            states.push((def.id, empty.with_added(&append, 0)?, append));
         }
         let mut rewrites = staged.rewrites.clone();
-        let touched: BTreeSet<ObjectId> = appends.keys().chain(rewrites.keys()).copied().collect();
+        let touched: BTreeSet<ObjectId> = appends.keys().chain(rewrites.keys()).chain(&altered).copied().collect();
         for table in touched {
             // Dropped later in the same transaction: its files are nobody's.
             let Some(def) = applied.table(table) else { continue };
@@ -458,16 +482,29 @@ impl Warehouse {
             if checked_at.is_some_and(|version| state.data_version > version) {
                 return Err(concurrent(&format!("table \"{}\"", def.name)));
             }
+            let is_altered = altered.contains(&table);
+            if !is_altered && append.is_empty() && rewrite.is_empty() {
+                continue;
+            }
             let version = state.version + 1;
             let operation = match rewrite.operation {
                 Some(operation) => operation,
+                None if is_altered && append.is_empty() && rewrite.is_empty() => table::ALTER,
                 None if append.adds.is_empty() => table::OPTIMIZE,
                 None => table::WRITE,
             };
+            let mut first = Vec::new();
+            if is_altered {
+                let log_id = state.log_id.as_deref();
+                let log_id = log_id.ok_or_else(|| Error::Internal(format!("\"{}\" has no id in its log", def.name)))?;
+                first.push(table::metadata(def, log_id, at)?);
+            }
+            // Files that go were cut as the table was until now.
             let cut = state.layout.partition_column().map(|(name, _)| name);
-            let actions = table::commit(Vec::new(), &append, &rewrite, cut, operation, id, at)?;
+            let actions = table::commit(first, &append, &rewrite, cut, operation, id, at)?;
             tables.push(TableCommit { table, path: def.path.clone(), version, actions });
-            states.push((table, state.with_rewritten(&rewrite, version)?.with_added(&append, version)?, append));
+            let state = state.redefined(def)?.with_rewritten(&rewrite, version)?.with_added(&append, version)?;
+            states.push((table, state, append));
         }
 
         let epoch = committer.lease.as_ref().map_or(0, Lease::epoch);
@@ -502,13 +539,13 @@ impl Warehouse {
     /// [`Warehouse::table`] for a caller that holds the commit lock (and has rolled everything forward).
     async fn table_locked(&self, snapshot: &Snapshot, id: ObjectId, _: &mut Committer) -> Result<Arc<TableState>> {
         let version = snapshot.objects.table_version(id);
-        if let Some(state) = self.tables.lock().get(&id).and_then(|versions| versions.get(&version)) {
-            return Ok(Arc::clone(state));
-        }
         let def = snapshot.objects.table(id).ok_or_else(|| Error::Internal(format!("no table with id {id}")))?;
+        if let Some(state) = self.at_hand(def, version)? {
+            return Ok(state);
+        }
         let empty = TableState::empty(Arc::clone(def), version)?;
         let loaded = table::load(&self.store.root, def, &empty.schema, Some(version)).await?;
-        let state = Arc::new(TableState { version: loaded.version, files: Arc::new(loaded.files), ..empty });
+        let state = Arc::new(empty.with_loaded(loaded));
         self.remember(id, Arc::clone(&state));
         Ok(state)
     }
@@ -546,7 +583,10 @@ fn check_unmoved(base: &Snapshot, current: &Snapshot, staged: &Staged) -> Result
         }
         if matches!(change, CatalogChange::DropTable(_) | CatalogChange::DropView(_)) {
             let dropped_here = |id: ObjectId| {
-                staged.changes.iter().any(|c| matches!(c, CatalogChange::DropTable(d) | CatalogChange::DropView(d) if *d == id))
+                staged
+                    .changes
+                    .iter()
+                    .any(|c| matches!(c, CatalogChange::DropTable(d) | CatalogChange::DropView(d) if *d == id))
             };
             if current.objects.dependents(id).iter().any(|view| !dropped_here(view.id)) {
                 return Err(concurrent("a relation that views read"));

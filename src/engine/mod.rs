@@ -66,7 +66,7 @@ pub(crate) use self::interrupt::interruptible;
 pub(crate) use self::maintenance::Trigger;
 pub use self::maintenance::{BackgroundMaintenance, MaintenanceOptions};
 use self::memory::StatementPool;
-pub(crate) use self::planner::{Plan, Planner, SessionTables, named, parameters, same_columns};
+pub(crate) use self::planner::{Plan, Planner, SessionTables, named, parameters, parse_view, same_columns};
 pub(crate) use self::relations::Relations;
 pub(crate) use self::rewrite::cast;
 pub(crate) use self::semantics::print::TextForms;

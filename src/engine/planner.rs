@@ -1,6 +1,6 @@
 //! From a query's syntax tree to a plan: names resolved, views expanded, parameters typed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use catalog::objects::{ObjectId, Privileges, Relation, ViewDef};
@@ -80,6 +80,12 @@ impl Plan {
     /// 42501.
     pub(crate) fn check(&self) -> Result<()> {
         self.uses.iter().try_for_each(|(rights, uses)| rights.check_uses(uses))
+    }
+
+    /// The columns of a relation that it looks at itself, not through views.
+    pub(crate) fn columns_of(&self, id: ObjectId) -> BTreeSet<String> {
+        let own = self.uses.first().into_iter().flat_map(|(_, uses)| uses);
+        own.filter(|used| used.relation.id() == id).flat_map(|used| used.columns.iter().cloned()).collect()
     }
 }
 
@@ -241,7 +247,11 @@ impl Planner {
     }
 
     /// The declared parameters, and those whose type the query's text gives.
-    pub(super) fn typed_by_text(&self, query: &ast::Query, declared: &[Option<FieldRef>]) -> Result<Vec<Option<FieldRef>>> {
+    pub(super) fn typed_by_text(
+        &self,
+        query: &ast::Query,
+        declared: &[Option<FieldRef>],
+    ) -> Result<Vec<Option<FieldRef>>> {
         let mut parameters = declared.to_vec();
         let types = self.types()?;
         for (number, data_type) in rewrite::parameter_types(query) {
@@ -341,13 +351,22 @@ impl Planner {
             let message = format!("view \"{}\" is nested more than {MAX_VIEW_DEPTH} views deep", view.name);
             return Err(Error::new(SqlState::STATEMENT_TOO_COMPLEX, message));
         }
-        let query = parse_view(&view.sql)?;
-        let owner = self.rights.of(self.rights.objects().owner(view.id));
-        let plan = self.query_below(&query, &[], &view.search_path, depth + 1, &owner).await;
+        let plan = self.view_query_below(view, depth + 1).await;
         let plan = plan.map_err(|e| e.inside(format!("view \"{}\"", view.name)))?;
         uses.extend(plan.uses);
         let plan = named(plan.logical, view.columns.iter().map(|c| c.name.as_str()))?;
         Ok(Arc::new(ViewTable::new(plan, Some(view.sql.clone()))))
+    }
+
+    /// A view's query as it is planned today, with its own names for its columns.
+    pub(crate) async fn view_query(&self, view: &ViewDef) -> Result<Plan> {
+        self.view_query_below(view, 1).await
+    }
+
+    async fn view_query_below(&self, view: &ViewDef, depth: usize) -> Result<Plan> {
+        let query = parse_view(&view.sql)?;
+        let owner = self.rights.of(self.rights.objects().owner(view.id));
+        self.query_below(&query, &[], &view.search_path, depth, &owner).await
     }
 
     /// The optimized physical plan of a query without open parameters.

@@ -10,6 +10,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token};
 
 use super::access_ast::{GrantStatement, OwnerStatement, RoleOption, RoleSpec, RoleStatement};
+use super::alter_ast::Alter;
 use crate::copy::CopyOption;
 use crate::error::{Error, Result, SqlState};
 
@@ -140,6 +141,8 @@ pub enum Kind {
     Grant(GrantStatement),
     /// ALTER … OWNER TO.
     Owner(OwnerStatement),
+    /// ALTER TABLE, VIEW or SCHEMA, but for its owner.
+    Alter(Box<Alter>),
     /// COMMENT ON.
     Comment {
         /// What is commented.

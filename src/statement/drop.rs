@@ -12,7 +12,7 @@ use crate::error::{Error, Result, SqlState};
 use crate::session::{Execution, Session};
 
 /// Schemas that every warehouse has.
-const BUILT_IN: [&str; 3] = ["public", "segments", SYSTEM_SCHEMA];
+pub(super) const BUILT_IN: [&str; 3] = ["public", "segments", SYSTEM_SCHEMA];
 
 /// Runs DROP.
 pub(super) fn run(

@@ -1,6 +1,8 @@
 //! Statements: one file for each family, from its syntax tree to what came of it.
 
 mod access_ast;
+mod alter;
+mod alter_ast;
 mod ast;
 mod call;
 mod change;
@@ -94,6 +96,7 @@ pub(crate) async fn run(
         Kind::Role(statement) => role::run(session, statement),
         Kind::Grant(statement) => grant::run(session, statement),
         Kind::Owner(statement) => owner::run(session, statement),
+        Kind::Alter(alter) => alter::run(session, alter).await,
         Kind::Drop { object, names, if_exists, cascade } => drop::run(session, *object, names, *if_exists, *cascade),
         Kind::Comment { object, comment } => comment::run(session, object, comment.as_deref()),
         Kind::Set { name, value, local } => setting::set(session, name, value, *local),
@@ -144,7 +147,7 @@ fn writes(kind: &Kind) -> bool {
         Kind::Insert(_) | Kind::Change(_) | Kind::Truncate(_) => true,
         Kind::CreateTable(_) | Kind::CreateView(_) | Kind::CreateSchema { .. } => true,
         Kind::Drop { .. } | Kind::Comment { .. } | Kind::Call(_) => true,
-        Kind::Role(_) | Kind::Grant(_) | Kind::Owner(_) => true,
+        Kind::Role(_) | Kind::Grant(_) | Kind::Owner(_) | Kind::Alter(_) => true,
         Kind::Copy(copy) => copy.from,
         Kind::Explain { analyze, statement, .. } => *analyze && writes(statement),
         _ => false,
@@ -153,7 +156,7 @@ fn writes(kind: &Kind) -> bool {
 
 /// Whether a statement that others have overtaken can be run again: it has read nothing but what the warehouse holds.
 pub(crate) fn may_begin_anew(kind: &Kind) -> bool {
-    matches!(kind, Kind::Insert(_) | Kind::Change(_) | Kind::Truncate(_))
+    matches!(kind, Kind::Insert(_) | Kind::Change(_) | Kind::Truncate(_) | Kind::Alter(_))
 }
 
 /// A statement's name as error messages give it.
@@ -180,6 +183,7 @@ fn name(kind: &Kind) -> &'static str {
         Kind::Grant(statement) if statement.grant => "GRANT",
         Kind::Grant(_) => "REVOKE",
         Kind::Owner(_) => "ALTER",
+        Kind::Alter(alter) => alter::tag(alter),
         Kind::Explain { statement, .. } => name(statement),
         _ => "this statement",
     }

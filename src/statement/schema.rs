@@ -27,11 +27,7 @@ pub(super) fn create(
         }
         None => rights.role(),
     };
-    if name.starts_with("pg_") || RESERVED.contains(&name) {
-        let message = format!("unacceptable schema name \"{name}\"");
-        return Err(Error::new(SqlState::RESERVED_NAME, message)
-            .with_detail("The prefix \"pg_\" and the names of the engine's own schemas are reserved."));
-    }
+    check_name(name)?;
     if session.work()?.objects().schema(name).is_some() {
         if if_not_exists {
             session.notice(format!("schema \"{name}\" already exists, skipping"));
@@ -44,4 +40,17 @@ pub(super) fn create(
     work.set_owner(owner);
     work.change(Change::PutSchema(schema))?;
     Ok(Execution::done("CREATE SCHEMA"))
+}
+
+/// That a schema may be called so.
+///
+/// # Errors
+/// 42939.
+pub(super) fn check_name(name: &str) -> Result<()> {
+    if name.starts_with("pg_") || RESERVED.contains(&name) {
+        let message = format!("unacceptable schema name \"{name}\"");
+        return Err(Error::new(SqlState::RESERVED_NAME, message)
+            .with_detail("The prefix \"pg_\" and the names of the engine's own schemas are reserved."));
+    }
+    Ok(())
 }

@@ -17,7 +17,7 @@ use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::Expr;
 use datafusion::sql::sqlparser::ast;
 
-use super::ast::{CreateTable, fold};
+use super::ast::{Column, CreateTable, fold};
 use super::{Kind, QualifiedName, parse};
 use crate::engine::types::{BARE_NUMERIC, storable};
 use crate::engine::{Engine, Planner, named, suggest};
@@ -120,39 +120,55 @@ pub(crate) fn definition(work: &Transaction, schema: String, name: String, colum
 
 fn columns(session: &mut Session, planner: &Planner, create: &CreateTable) -> Result<Vec<ColumnDef>> {
     let mut columns: Vec<ColumnDef> = Vec::with_capacity(create.columns.len());
-    for column in &create.columns {
-        let name = fold(&column.name);
-        let pg = storable(&column.data_type)?;
-        let bare = matches!(
-            column.data_type,
-            ast::DataType::Numeric(ast::ExactNumberInfo::None) | ast::DataType::Decimal(ast::ExactNumberInfo::None)
-        );
-        if bare {
-            session.notice(format!("column \"{name}\" of type numeric is stored as {BARE_NUMERIC}"));
+    for given in &create.columns {
+        let column = column(session, planner, given)?;
+        if columns.iter().any(|c| c.name == column.name) {
+            let message = format!("column \"{}\" specified more than once", column.name);
+            return Err(Error::new(SqlState::DUPLICATE_COLUMN, message));
         }
-        if let Some(default) = &column.default {
-            // Planned now so that a bad default is refused here and not at the first INSERT.
-            let value = planner.expression(default.clone())?;
-            if value.any_column_refs() {
-                let message = "cannot use column reference in DEFAULT expression";
-                return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
-            }
-        }
-        if columns.iter().any(|c| c.name == name) {
-            return Err(Error::new(SqlState::DUPLICATE_COLUMN, format!("column \"{name}\" specified more than once")));
-        }
-        columns.push(ColumnDef {
-            not_null: column.not_null,
-            pg_type: pg.to_string(),
-            default: column.default.as_ref().map(ToString::to_string),
-            comment: None,
-            name,
-        });
+        columns.push(column);
     }
     if columns.is_empty() {
         return Err(Error::unsupported("a table without columns"));
     }
     Ok(columns)
+}
+
+/// A column as it is declared.
+pub(super) fn column(session: &mut Session, planner: &Planner, column: &Column) -> Result<ColumnDef> {
+    let name = fold(&column.name);
+    let pg = storable(&column.data_type)?;
+    tell_of_numeric(session, &name, &column.data_type);
+    if let Some(default) = &column.default {
+        check_default(planner, default)?;
+    }
+    Ok(ColumnDef {
+        not_null: column.not_null,
+        pg_type: pg.to_string(),
+        default: column.default.as_ref().map(ToString::to_string),
+        comment: None,
+        name,
+    })
+}
+
+/// Says how numbers of a column declared as bare `numeric` are stored.
+pub(super) fn tell_of_numeric(session: &mut Session, column: &str, data_type: &ast::DataType) {
+    let bare = matches!(
+        data_type,
+        ast::DataType::Numeric(ast::ExactNumberInfo::None) | ast::DataType::Decimal(ast::ExactNumberInfo::None)
+    );
+    if bare {
+        session.notice(format!("column \"{column}\" of type numeric is stored as {BARE_NUMERIC}"));
+    }
+}
+
+/// Plans a default, so that a bad one is refused where it is declared and not at the first INSERT.
+pub(super) fn check_default(planner: &Planner, default: &ast::Expr) -> Result<()> {
+    if planner.expression(default.clone())?.any_column_refs() {
+        let message = "cannot use column reference in DEFAULT expression";
+        return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+    }
+    Ok(())
 }
 
 fn set_layout(def: &mut TableDef, create: &CreateTable) -> Result<()> {

@@ -32,6 +32,8 @@ use crate::types::PgType;
 pub(crate) const OPTIMIZE: &str = "OPTIMIZE";
 /// The operation of a commit that only adds rows.
 pub(crate) const WRITE: &str = "WRITE";
+/// The operation of a commit that only changes what the table says of its columns.
+pub(crate) const ALTER: &str = "ALTER TABLE";
 
 /// Appends as one Delta commit: the files, and under which application transactions they were added.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +44,12 @@ pub struct Append {
     pub transactions: Vec<(String, i64)>,
     /// Keeps the files from being taken for orphans until they are committed or given up.
     pub(crate) holds: Vec<Hold>,
+}
+
+impl Append {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.adds.is_empty() && self.transactions.is_empty()
+    }
 }
 
 /// Files that go, and those that take their place.
@@ -63,44 +71,66 @@ impl Rewrite {
     pub(crate) fn changes_rows(&self) -> bool {
         self.operation.is_some()
     }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.removes.is_empty() && self.adds.is_empty()
+    }
 }
 
-/// The newline-separated actions of a table's first commit.
-pub(crate) fn creation(table: &TableDef, layout: &Layout, at: DateTime<Utc>) -> Result<Vec<Value>> {
-    let mut fields = Vec::new();
-    for column in &table.columns {
-        // Nullable to foreign readers even where we enforce NOT NULL: a constraint of ours, not of the format.
-        fields.push(column.pg_type.parse::<PgType>()?.delta_field(&column.name, true));
-    }
-    let mut partition_columns = Vec::new();
-    if let Some((name, delta_type)) = layout.partition_column() {
-        fields.push(json!({"name": name, "type": delta_type, "nullable": true, "metadata": {}}));
-        partition_columns.push(name);
-    }
-    let mut configuration = BTreeMap::new();
-    configuration.insert("delta.dataSkippingStatsColumns".to_owned(), layout.range_columns(table)?.join(","));
-    if !table.primary_key.is_empty() {
-        configuration.insert("audiencedb.primary_key".to_owned(), table.primary_key.join(","));
-    }
-    if let Some(tag) = layout.sort_tag() {
-        configuration.insert("audiencedb.sort".to_owned(), tag);
-    }
-    let schema = json!({"type": "struct", "fields": fields}).to_string();
-    Ok(vec![
-        json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}),
-        json!({"metaData": {
-            "id": uuid::Uuid::new_v4().to_string(),
-            "name": format!("{}.{}", table.schema, table.name),
-            "format": {"provider": "parquet", "options": {}},
-            "schemaString": schema,
-            "partitionColumns": partition_columns,
-            "configuration": configuration,
-            "createdTime": at.timestamp_millis(),
-        }}),
-    ])
+/// What a table's log says of its columns and layout.
+#[derive(PartialEq)]
+pub(crate) struct Description {
+    schema: String,
+    partition_columns: Vec<&'static str>,
+    configuration: BTreeMap<String, String>,
 }
 
-/// The text of one commit file: `first` (a table's creation, or nothing), then what is appended and rewritten.
+impl Description {
+    pub(crate) fn of(table: &TableDef) -> Result<Self> {
+        let layout = Layout::of(table)?;
+        let mut fields = Vec::new();
+        for column in &table.columns {
+            // Nullable to foreign readers even where we enforce NOT NULL: a constraint of ours, not of the format.
+            fields.push(column.pg_type.parse::<PgType>()?.delta_field(&column.name, true));
+        }
+        let mut partition_columns = Vec::new();
+        if let Some((name, delta_type)) = layout.partition_column() {
+            fields.push(json!({"name": name, "type": delta_type, "nullable": true, "metadata": {}}));
+            partition_columns.push(name);
+        }
+        let mut configuration = BTreeMap::new();
+        configuration.insert("delta.dataSkippingStatsColumns".to_owned(), layout.range_columns(table)?.join(","));
+        if !table.primary_key.is_empty() {
+            configuration.insert("audiencedb.primary_key".to_owned(), table.primary_key.join(","));
+        }
+        if let Some(tag) = layout.sort_tag() {
+            configuration.insert("audiencedb.sort".to_owned(), tag);
+        }
+        let schema = json!({"type": "struct", "fields": fields}).to_string();
+        Ok(Self { schema, partition_columns, configuration })
+    }
+}
+
+/// The action that says what a table is like. `id` is the table's own in its log and never changes.
+pub(crate) fn metadata(table: &TableDef, id: &str, at: DateTime<Utc>) -> Result<Value> {
+    let Description { schema, partition_columns, configuration } = Description::of(table)?;
+    Ok(json!({"metaData": {
+        "id": id,
+        "name": format!("{}.{}", table.schema, table.name),
+        "format": {"provider": "parquet", "options": {}},
+        "schemaString": schema,
+        "partitionColumns": partition_columns,
+        "configuration": configuration,
+        "createdTime": at.timestamp_millis(),
+    }}))
+}
+
+/// The actions with which a table's log begins.
+pub(crate) fn creation(table: &TableDef, id: &str, at: DateTime<Utc>) -> Result<Vec<Value>> {
+    Ok(vec![json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}), metadata(table, id, at)?])
+}
+
+/// The text of one commit file: `first` (what the table is like, where that is new), then what is appended and rewritten.
 ///
 /// `partition` is the table's partition column, if it has one.
 pub(crate) fn commit(
@@ -156,6 +186,8 @@ pub(crate) fn commit(
 /// A table version as the Delta log has it.
 pub(crate) struct Loaded {
     pub(crate) version: i64,
+    /// The table's own id in its log.
+    pub(crate) id: Arc<str>,
     pub(crate) files: Vec<Arc<DataFile>>,
 }
 
@@ -202,7 +234,7 @@ pub(crate) async fn load(
         files.push(Arc::new(file));
     }
     let version = i64::try_from(state.version()).map_err(|e| Error::Internal(e.to_string()))?;
-    Ok(Loaded { version, files })
+    Ok(Loaded { version, id: state.metadata().id().into(), files })
 }
 
 /// The version an application last committed to a table, `None` if it never did.

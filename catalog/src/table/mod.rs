@@ -17,8 +17,10 @@ use object_store::path::Path;
 
 pub(crate) use self::change::change;
 pub use self::change::{Change, Changed, Twice};
+pub(crate) use self::delta::{
+    ALTER, Description, Loaded, OPTIMIZE, WRITE, checkpoint, commit, creation, load, metadata, tombstones, transaction,
+};
 pub use self::delta::{Append, Rewrite};
-pub(crate) use self::delta::{OPTIMIZE, WRITE, checkpoint, commit, creation, load, tombstones, transaction};
 pub use self::file::DataFile;
 pub use self::layout::Layout;
 pub use self::ranges::Ranges;
@@ -38,6 +40,8 @@ pub struct TableState {
     pub version: i64,
     /// The version that last changed rows, as far as is known; rewriting files changes none.
     pub(crate) data_version: i64,
+    /// The table's own id in its log; `None` before its first commit.
+    pub(crate) log_id: Option<Arc<str>>,
     /// The columns as they are read.
     pub schema: SchemaRef,
     /// How files are cut and sorted.
@@ -51,7 +55,45 @@ impl TableState {
     pub(crate) fn empty(def: Arc<TableDef>, version: i64) -> Result<Self> {
         let schema = Arc::new(schema(&def)?);
         let layout = Layout::of(&def)?;
-        Ok(Self { def, version, data_version: version, schema, layout, files: Arc::default() })
+        Ok(Self { def, version, data_version: version, log_id: None, schema, layout, files: Arc::default() })
+    }
+
+    /// This table with what its log was found to say.
+    pub(crate) fn with_loaded(self, loaded: Loaded) -> Self {
+        let Loaded { version, id, files } = loaded;
+        Self { version, log_id: Some(id), files: Arc::new(files), ..self }
+    }
+
+    /// The same files under another definition of the table.
+    ///
+    /// A file need not have every column: what it lacks is null. What the log says of a column goes with its name, as
+    /// long as its type stays.
+    pub(crate) fn redefined(&self, def: &Arc<TableDef>) -> Result<Self> {
+        if self.def.same_rows(def) {
+            return Ok(Self { def: Arc::clone(def), ..self.clone() });
+        }
+        let (schema, layout) = (Arc::new(schema(def)?), Layout::of(def)?);
+        let before: Vec<Option<usize>> = schema
+            .fields()
+            .iter()
+            .map(|field| {
+                let (place, old) = self.schema.column_with_name(field.name())?;
+                (old.data_type() == field.data_type()).then_some(place)
+            })
+            .collect();
+        let unmoved = before.len() == self.schema.fields().len()
+            && before.iter().enumerate().all(|(place, before)| *before == Some(place));
+        let files = if unmoved {
+            Arc::clone(&self.files)
+        } else {
+            let ranges = |file: &DataFile| {
+                let known = before.iter().map(|place| place.and_then(|place| file.ranges.get(place)).cloned());
+                known.map(Option::unwrap_or_default).collect()
+            };
+            let files = self.files.iter();
+            Arc::new(files.map(|file| Arc::new(DataFile { ranges: ranges(file), ..file.as_ref().clone() })).collect())
+        };
+        Ok(Self { def: Arc::clone(def), schema, layout, files, ..self.clone() })
     }
 
     /// This version with more files.

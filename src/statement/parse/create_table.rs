@@ -8,7 +8,7 @@ use super::cursor::Cursor;
 use super::query;
 use super::rewrite::is_one_of;
 use crate::error::{Error, Result, SqlState};
-use crate::statement::ast::{Column, CreateTable, fold};
+use crate::statement::ast::{Column, CreateTable, QualifiedName, fold};
 
 /// What may begin an element of the list besides a column or a key, by its first words.
 const ELEMENTS: [(&[&str], &str); 5] = [
@@ -55,19 +55,7 @@ const CLAUSES: [(&[&str], &str); 6] = [
 pub(super) fn create_table(cursor: &mut Cursor<'_>) -> Result<CreateTable> {
     cursor.expect(&["CREATE", "TABLE"])?;
     let if_not_exists = cursor.eat(&["IF", "NOT", "EXISTS"]);
-    let name = cursor.qualified_name()?;
-    let mut table = CreateTable {
-        name,
-        if_not_exists,
-        columns: Vec::new(),
-        primary_key: Vec::new(),
-        primary_key_name: None,
-        partition_by: None,
-        options: Vec::new(),
-        column_names: Vec::new(),
-        as_query: None,
-        with_no_data: false,
-    };
+    let mut table = empty(cursor.qualified_name()?, if_not_exists);
     let defines = cursor.at_token(&Token::LParen) && !at_name_list(cursor);
     if defines {
         elements(cursor, &mut table)?;
@@ -101,6 +89,31 @@ pub(super) fn create_table(cursor: &mut Cursor<'_>) -> Result<CreateTable> {
         cursor.expect(&["WITH", "DATA"])?;
     }
     Ok(table)
+}
+
+fn empty(name: QualifiedName, if_not_exists: bool) -> CreateTable {
+    CreateTable {
+        name,
+        if_not_exists,
+        columns: Vec::new(),
+        primary_key: Vec::new(),
+        primary_key_name: None,
+        partition_by: None,
+        options: Vec::new(),
+        column_names: Vec::new(),
+        as_query: None,
+        with_no_data: false,
+    }
+}
+
+/// A column as ALTER TABLE adds it, and whether it is to be the primary key.
+pub(super) fn added_column(cursor: &mut Cursor<'_>, table: &QualifiedName) -> Result<(Column, bool)> {
+    let mut table = empty(table.clone(), false);
+    let column = column(cursor, &mut table).map_err(|mut error| {
+        error.message = error.message.replace("CREATE TABLE", "ALTER TABLE");
+        error
+    })?;
+    Ok((column, !table.primary_key.is_empty()))
 }
 
 /// Whether the parenthesis opens the column names of CREATE TABLE AS: a name with no type behind it.

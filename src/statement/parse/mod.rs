@@ -8,6 +8,7 @@
 //!
 //! Nothing is skipped: a clause that no rule takes is an error that names it.
 
+mod alter;
 mod bounds;
 mod call;
 mod change;
@@ -120,7 +121,7 @@ fn kind(cursor: &mut Cursor<'_>) -> Result<Kind> {
         (&["DEALLOCATE"], prepared::deallocate),
         (&["CLOSE"], prepared::close),
         (&["UNLISTEN"], prepared::unlisten),
-        (&["ALTER"], role::alter),
+        (&["ALTER"], alter::alter),
         (&["REASSIGN"], role::reassign),
         (&["GRANT"], grant::grant),
         (&["REVOKE"], grant::revoke),

@@ -1,11 +1,10 @@
-//! CREATE, ALTER and DROP of roles, what they own, and who a statement means by a role.
+//! CREATE, ALTER and DROP of roles, DROP and REASSIGN of what they own, and who a statement means by a role.
 
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::cursor::Cursor;
-use super::refused;
 use crate::error::{Error, Result, SqlState};
-use crate::statement::access_ast::{Owned, OwnerStatement, RoleOption, RoleSpec, RoleStatement, Secret};
+use crate::statement::access_ast::{RoleOption, RoleSpec, RoleStatement, Secret};
 use crate::statement::ast::{Kind, fold};
 
 /// The words for a role behind CREATE, ALTER and DROP.
@@ -29,41 +28,9 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Result<Kind> {
     Ok(Kind::Role(RoleStatement::Create { name, options }))
 }
 
-/// ALTER of what we have: roles, and the owners of tables, views and schemas.
+/// ALTER ROLE, USER, GROUP.
 pub(super) fn alter(cursor: &mut Cursor<'_>) -> Result<Kind> {
-    if cursor.at(&["ALTER", "GROUP"]) {
-        return alter_group(cursor);
-    }
-    if at_role(cursor, "ALTER") {
-        return alter_role(cursor);
-    }
-    if !["TABLE", "VIEW", "SCHEMA"].iter().any(|kind| cursor.at(&["ALTER", kind])) || !changes_owner(cursor) {
-        return Err(refused::refuse(cursor));
-    }
-    cursor.expect(&["ALTER"])?;
-    let kind = cursor.take();
-    let is = |word: &str| matches!(&kind.token, Token::Word(w) if w.value.eq_ignore_ascii_case(word));
-    let if_exists = !is("SCHEMA") && cursor.eat(&["IF", "EXISTS"]);
-    let object = if is("SCHEMA") {
-        Owned::Schema(cursor.name()?)
-    } else if is("VIEW") {
-        Owned::View(cursor.qualified_name()?)
-    } else {
-        cursor.eat(&["ONLY"]);
-        Owned::Table(cursor.qualified_name()?)
-    };
-    cursor.expect(&["OWNER", "TO"])?;
-    let owner = role(cursor)?;
-    Ok(Kind::Owner(OwnerStatement { object, if_exists, owner }))
-}
-
-/// Whether OWNER TO comes somewhere in the statement.
-fn changes_owner(cursor: &Cursor<'_>) -> bool {
-    let word = |token: &Token, word: &str| matches!(token, Token::Word(w) if w.value.eq_ignore_ascii_case(word));
-    (0..)
-        .map(|n| (&cursor.peek_nth(n).token, &cursor.peek_nth(n + 1).token))
-        .take_while(|(token, _)| **token != Token::EOF)
-        .any(|(token, next)| word(token, "OWNER") && word(next, "TO"))
+    if cursor.at(&["ALTER", "GROUP"]) { alter_group(cursor) } else { alter_role(cursor) }
 }
 
 fn alter_role(cursor: &mut Cursor<'_>) -> Result<Kind> {

@@ -266,7 +266,7 @@ fn what_we_do_not_have_is_named() {
     let cases = [
         ("REFRESH MATERIALIZED VIEW v", "REFRESH MATERIALIZED VIEW"),
         ("UPDATE t SET a[1] = 1", "an assignment to a part of a column"),
-        ("ALTER TABLE t ADD COLUMN a int", "ALTER TABLE"),
+        ("ALTER TABLE t ENABLE TRIGGER ALL", "ALTER TABLE … ENABLE"),
         ("CREATE OR REPLACE FUNCTION f() RETURNS int AS $$ ; $$ LANGUAGE sql", "CREATE OR REPLACE FUNCTION"),
         ("CREATE EXTERNAL TABLE t STORED AS PARQUET LOCATION 'x'", "CREATE EXTERNAL TABLE"),
         ("CREATE TEMP TABLE t (a int)", "CREATE TEMP TABLE"),
