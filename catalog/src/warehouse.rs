@@ -595,3 +595,6 @@ fn check_unmoved(base: &Snapshot, current: &Snapshot, staged: &Staged) -> Result
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
