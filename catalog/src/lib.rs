@@ -26,4 +26,4 @@ mod warehouse;
 
 pub use error::{Error, Result};
 pub use transaction::{Transaction, View};
-pub use warehouse::{Options, STORE_URL, Snapshot, Warehouse};
+pub use warehouse::{FilesHeld, Options, STORE_URL, Snapshot, Warehouse};

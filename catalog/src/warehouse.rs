@@ -75,6 +75,8 @@ pub struct Warehouse {
     live: Mutex<Vec<Weak<Snapshot>>>,
     /// Writes of this process whose files are not committed yet.
     pub(crate) running: RunningWrites,
+    /// Tables that somebody changes rows of, and how many do.
+    held: Arc<Mutex<HashMap<ObjectId, usize>>>,
     /// Folders of dropped tables that were found empty.
     pub(crate) emptied: Mutex<HashSet<String>>,
     /// Held while a table is maintained: one at a time.
@@ -96,6 +98,25 @@ struct Committer {
     behind: Option<Entry>,
     /// The last put of an entry failed without saying whether it landed: the log must be read before the next one.
     uncertain: bool,
+}
+
+/// As long as this lives maintenance leaves a table's files where they are: see [`Warehouse::hold_files`].
+#[derive(Debug)]
+pub struct FilesHeld {
+    id: ObjectId,
+    held: Arc<Mutex<HashMap<ObjectId, usize>>>,
+}
+
+impl Drop for FilesHeld {
+    fn drop(&mut self) {
+        let mut held = self.held.lock();
+        if let Some(holders) = held.get_mut(&self.id) {
+            *holders -= 1;
+            if *holders == 0 {
+                held.remove(&self.id);
+            }
+        }
+    }
 }
 
 /// Rows to add to a table, written to files that are not yet committed.
@@ -149,6 +170,7 @@ impl Warehouse {
             live: Mutex::new(vec![Arc::downgrade(&newest)]),
             newest: RwLock::new(newest),
             running: RunningWrites::default(),
+            held: Arc::default(),
             emptied: Mutex::default(),
             maintenance: tokio::sync::Mutex::default(),
             next_id: AtomicU32::new(next_id),
@@ -392,6 +414,20 @@ impl Warehouse {
         table::write(table, &layout, store, &self.running, &self.bucket, plan, task, progress).await
     }
 
+    /// Keeps maintenance from rewriting a table's files. Who changes rows holds them before it takes its snapshot, so
+    /// that what it has found in them can be committed however long it takes.
+    pub async fn hold_files(&self, id: ObjectId) -> FilesHeld {
+        // A rewrite whose commit has begun is in the next snapshot.
+        let _committer = self.commit.lock().await;
+        *self.held.lock().entry(id).or_default() += 1;
+        FilesHeld { id, held: Arc::clone(&self.held) }
+    }
+
+    /// Whether somebody changes rows of a table.
+    pub(crate) fn files_are_held(&self, id: ObjectId) -> bool {
+        self.held.lock().contains_key(&id)
+    }
+
     /// Writes a change of a table's rows, to be committed by a transaction.
     pub async fn change(&self, state: &Arc<TableState>, change: Change, task: Arc<TaskContext>) -> Result<Changed> {
         let (url, store) = (ObjectStoreUrl::parse(STORE_URL)?, Arc::clone(&self.store.root));
@@ -437,6 +473,10 @@ impl Warehouse {
         self.ready(&mut committer).await?;
         let current = Arc::clone(&self.newest.read());
         check_unmoved(base, &current, &staged)?;
+        let moved = staged.rewrites.iter().filter(|(_, rewrite)| !rewrite.changes_rows());
+        if let Some((id, _)) = moved.into_iter().find(|(id, _)| self.files_are_held(**id)) {
+            return Err(concurrent(&format!("the table with id {id}")));
+        }
         let applied = current.objects.apply(&staged.changes)?;
 
         let at = Utc::now();

@@ -22,7 +22,7 @@ use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     self, GroupByExpr, Ident, ObjectName, Query, Select, SelectFlavor, SelectItem, SelectItemQualifiedWildcardKind,
-    SetExpr, TableAlias, TableFactor, TableWithJoins, Value, WildcardAdditionalOptions,
+    SetExpr, TableAlias, TableFactor, TableWithJoins, Value, WildcardAdditionalOptions, With,
 };
 
 use super::planner::{Planner, parser_options, shown, unguarded};
@@ -41,6 +41,8 @@ const COMES: &str = "\u{1e}comes";
 
 /// What a statement does to a table.
 pub(crate) struct Request<'a> {
+    /// WITH.
+    pub(crate) with: Option<With>,
     /// The table.
     pub(crate) def: &'a Arc<TableDef>,
     /// How expressions name it.
@@ -104,7 +106,8 @@ impl Changes {
     /// 42501.
     pub(crate) fn check(&self) -> Result<()> {
         self.uses.iter().try_for_each(|(rights, uses)| {
-            let mut looked_at = uses.iter().filter(|used| used.relation.id() != self.target || !used.columns.is_empty());
+            let mut looked_at =
+                uses.iter().filter(|used| used.relation.id() != self.target || !used.columns.is_empty());
             looked_at.try_for_each(|used| rights.check_uses(std::slice::from_ref(used)))
         })
     }
@@ -112,18 +115,18 @@ impl Changes {
 
 /// The table that is changed, in FROM.
 pub(crate) fn target(alias: &Ident) -> TableFactor {
-    factor(TARGET, alias.clone())
+    factor(TARGET, Some(alias.clone()))
 }
 
 /// The rows of [`Request::proposed`], in FROM.
 pub(crate) fn proposed(alias: &str) -> TableFactor {
-    factor(PROPOSED, Ident::with_quote('"', alias))
+    factor(PROPOSED, Some(Ident::with_quote('"', alias)))
 }
 
-fn factor(name: &str, alias: Ident) -> TableFactor {
+fn factor(name: &str, alias: Option<Ident>) -> TableFactor {
     TableFactor::Table {
         name: ObjectName::from(vec![Ident::with_quote('"', name)]),
-        alias: Some(TableAlias { explicit: true, name: alias, columns: Vec::new(), at: None }),
+        alias: alias.map(|name| TableAlias { explicit: true, name, columns: Vec::new(), at: None }),
         args: None,
         with_hints: Vec::new(),
         version: None,
@@ -144,7 +147,7 @@ impl Planner {
         let own: Vec<ast::Expr> = conditions.chain(values).collect();
         let items = own.iter().cloned().map(SelectItem::UnnamedExpr);
         let items: Vec<SelectItem> = items.chain(request.returning.unwrap_or_default().iter().cloned()).collect();
-        let query = select(items, request.from.clone(), request.selection.clone());
+        let query = select(request.with.clone(), items, request.from.clone(), request.selection.clone());
         let declared = self.typed_by_columns(&request, declared)?;
         let parameters = self.typed_by_text(&query, &declared)?;
         let whole = rewrite::prepared(&query)?;
@@ -175,12 +178,24 @@ impl Planner {
         let mut context = PlannerContext::new().with_prepare_param_data_types(parameters);
         let suggest = |e: datafusion::error::DataFusionError| self.suggesting_here(Error::from(e), &missing);
 
+        // Expressions are planned apart from the query, and may name what WITH names.
+        let mut named = Vec::new();
+        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
+            let all = vec![SelectItem::Wildcard(WildcardAdditionalOptions::default())];
+            let from = vec![TableWithJoins { relation: factor(&fold(&cte.alias.name), None), joins: Vec::new() }];
+            let all = ast::Statement::Query(Box::new(select(query.with.clone(), all, from, None)));
+            let plan = planner.sql_statement_to_plan_with_context(all, &mut context.clone()).map_err(suggest)?;
+            named.push((fold(&cte.alias.name), plan));
+        }
         let read = ast::Statement::Query(Box::new(query));
         let read = planner.sql_statement_to_plan_with_context(read, &mut context).map_err(suggest)?;
         let read = match read {
             LogicalPlan::Projection(all) => Arc::unwrap_or_clone(all.input),
             other => other,
         };
+        for (name, plan) in named {
+            context.insert_cte(name, plan);
+        }
         let alias = fold(&request.alias);
         let shape = Shape { request: &request, alias: TableReference::bare(alias.as_str()), zone: self.time_zone() };
         let plan_items = |items: &[SelectItem], schema: &DFSchema, context: &mut PlannerContext| {
@@ -241,11 +256,7 @@ impl Planner {
     }
 
     /// The declared parameters, and for those that are all of a column's new value its type.
-    fn typed_by_columns(
-        &self,
-        request: &Request<'_>,
-        declared: &[Option<FieldRef>],
-    ) -> Result<Vec<Option<FieldRef>>> {
+    fn typed_by_columns(&self, request: &Request<'_>, declared: &[Option<FieldRef>]) -> Result<Vec<Option<FieldRef>>> {
         let mut declared = declared.to_vec();
         for (column, value) in request.actions.iter().flat_map(|action| action.does.values()) {
             let ast::Expr::Value(value) = value else { continue };
@@ -397,8 +408,8 @@ fn take_items(query: &mut Query) -> Result<Vec<SelectItem>> {
     }
 }
 
-/// `SELECT items FROM from WHERE selection`.
-fn select(items: Vec<SelectItem>, from: Vec<TableWithJoins>, selection: Option<ast::Expr>) -> Query {
+/// `WITH with SELECT items FROM from WHERE selection`.
+fn select(with: Option<With>, items: Vec<SelectItem>, from: Vec<TableWithJoins>, selection: Option<ast::Expr>) -> Query {
     let select = Select {
         select_token: AttachedToken::empty(),
         optimizer_hints: Vec::new(),
@@ -426,7 +437,7 @@ fn select(items: Vec<SelectItem>, from: Vec<TableWithJoins>, selection: Option<a
         flavor: SelectFlavor::Standard,
     };
     Query {
-        with: None,
+        with,
         body: Box::new(SetExpr::Select(Box::new(select))),
         order_by: None,
         limit_clause: None,

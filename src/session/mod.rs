@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use catalog::Transaction;
+use catalog::{FilesHeld, Transaction};
 use catalog::objects::{ObjectId, TableDef};
 use catalog::transaction::Savepoint;
 use datafusion::arrow::array::RecordBatch;
@@ -121,6 +121,8 @@ pub struct Session {
     work: Option<Transaction>,
     /// Locks on keyed tables that the open transaction has put rows into.
     locks: HashMap<ObjectId, OwnedMutexGuard<()>>,
+    /// Tables that the open transaction changes rows of.
+    holds: HashMap<ObjectId, FilesHeld>,
     /// Rows of the running statement that are to be committed with those of others.
     grouped: Option<(Arc<TableDef>, RecordBatch)>,
     /// Savepoints of the open block, oldest first.
@@ -177,6 +179,7 @@ impl Session {
             failed,
             work: None,
             locks: HashMap::new(),
+            holds: HashMap::new(),
             grouped: None,
             savepoints: Vec::new(),
             statements,
@@ -335,7 +338,7 @@ impl Session {
             }
         };
         if self.block == Block::None {
-            self.locks.clear();
+            self.release_tables();
         }
         ended
     }
@@ -346,7 +349,7 @@ impl Session {
             && let Some(work) = self.work.take()
         {
             work.rollback().await;
-            self.locks.clear();
+            self.release_tables();
         }
     }
 
@@ -512,7 +515,7 @@ impl Session {
             Some(work) => self.commit_work(work).await,
             None => Ok(()),
         };
-        self.locks.clear();
+        self.release_tables();
         match outcome {
             Ok(()) => self.settings.commit(),
             Err(_) => self.settings.rollback(),
@@ -548,7 +551,7 @@ impl Session {
         if let Some(work) = self.work.take() {
             work.rollback().await;
         }
-        self.locks.clear();
+        self.release_tables();
     }
 
     /// `SAVEPOINT`: remembers what the open block has staged.
@@ -645,6 +648,24 @@ impl Session {
         }
         self.locks.insert(id, guard);
         Ok(())
+    }
+
+    /// [`Session::lock_table`] for a statement that changes rows that are there: maintenance keeps away from them, too.
+    pub(crate) async fn lock_rows(&mut self, id: ObjectId) -> Result<()> {
+        if !self.holds.contains_key(&id) {
+            let held = self.engine.warehouse().hold_files(id).await;
+            self.holds.insert(id, held);
+            if self.autocommits() && self.work()?.is_clean() {
+                self.renew_work().await?;
+            }
+        }
+        self.lock_table(id).await
+    }
+
+    /// Lets others have the tables of a transaction that has ended.
+    fn release_tables(&mut self) {
+        self.locks.clear();
+        self.holds.clear();
     }
 
     /// Whether a `BEGIN` is open.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::{
-    self, DataType, Expr, Ident, Insert, ObjectName, Query, SelectItem, TableWithJoins,
+    self, DataType, Expr, Ident, Insert, ObjectName, Query, SelectItem, TableWithJoins, With,
 };
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Location, Token};
@@ -217,6 +217,8 @@ pub enum Kind {
 /// UPDATE, DELETE or MERGE.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
+    /// WITH.
+    pub with: Option<With>,
     /// The table that is changed, as typed.
     pub target: ObjectName,
     /// Its other name, the only one in the statement's expressions then.

@@ -47,7 +47,7 @@ pub(super) async fn run(
     running: Running,
 ) -> Result<Execution> {
     let def = target(session, change)?;
-    session.lock_table(def.id).await?;
+    session.lock_rows(def.id).await?;
     let def = table_again(session, &def)?;
     check_privileges(session, change, &def)?;
     let planner = session.planner()?;
@@ -105,11 +105,8 @@ pub(super) fn target(session: &mut Session, change: &Change) -> Result<Arc<Table
                 ChangeKind::Delete => "delete from",
                 ChangeKind::Merge { .. } => "merge into",
             };
-            Err(Error::new(
-                SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
-                format!("cannot {verb} view \"{}\"", view.name),
-            )
-            .with_hint("change the tables that it reads"))
+            Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, format!("cannot {verb} view \"{}\"", view.name))
+                .with_hint("change the tables that it reads"))
         }
     }
 }
@@ -125,9 +122,12 @@ pub(super) fn noun(change: &Change) -> &'static str {
 
 /// A table as it is defined now that it is locked.
 pub(super) fn table_again(session: &mut Session, def: &TableDef) -> Result<Arc<TableDef>> {
-    session.work()?.objects().table(def.id).cloned().ok_or_else(|| {
-        Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{}\" does not exist", def.name))
-    })
+    session
+        .work()?
+        .objects()
+        .table(def.id)
+        .cloned()
+        .ok_or_else(|| Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{}\" does not exist", def.name)))
 }
 
 /// That the role may change what the statement changes.
@@ -190,6 +190,7 @@ pub(super) async fn plan(
         }
     };
     let request = Request {
+        with: change.with.clone(),
         def,
         alias,
         from,
@@ -306,7 +307,8 @@ pub(super) async fn apply(
     let batches = returned.into_iter().map(move |batch| {
         // As long as they are not read their memory is accounted for.
         let _ = &held;
-        Ok(RecordBatch::try_new(Arc::clone(&shown), batch.columns().to_vec()).map_err(datafusion::error::DataFusionError::from)?)
+        Ok(RecordBatch::try_new(Arc::clone(&shown), batch.columns().to_vec())
+            .map_err(datafusion::error::DataFusionError::from)?)
     });
     let stream = futures::stream::iter(batches);
     Ok(Execution::Rows(Rows::new(effect.command, columns, stream, running, session.failure_flag())))
@@ -349,7 +351,7 @@ pub(super) async fn truncate(session: &mut Session, names: &[QualifiedName]) -> 
     tables.sort_by_key(|def| def.id);
     tables.dedup_by_key(|def| def.id);
     for def in &tables {
-        session.lock_table(def.id).await?;
+        session.lock_rows(def.id).await?;
     }
     for def in tables {
         let def = table_again(session, &def)?;

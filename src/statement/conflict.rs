@@ -50,7 +50,7 @@ pub(super) async fn run(
 ) -> Result<Execution> {
     let def = insert::target(session, insert)?;
     if !def.primary_key.is_empty() {
-        session.lock_table(def.id).await?;
+        session.lock_rows(def.id).await?;
     }
     let def = table_again(session, &def)?;
     if let Some(OnConflictAction::DoUpdate(update)) = on_conflict(insert)?.map(|on| &on.action) {
@@ -110,7 +110,7 @@ pub(super) async fn plan(
     };
     let from = vec![TableWithJoins { relation: proposed(EXCLUDED), joins: vec![join] }];
     let returning = insert.returning.as_deref();
-    let request = Request { def, alias, from, selection: None, proposed: Some(rows), actions, returning };
+    let request = Request { with: None, def, alias, from, selection: None, proposed: Some(rows), actions, returning };
     Ok((planner.changes(request, declared).await?, effect))
 }
 
@@ -150,8 +150,7 @@ fn arbiter<'a>(def: &'a TableDef, conflict: &OnConflict) -> Result<&'a [String]>
             let mut key = def.primary_key.clone();
             key.sort();
             if named != key || key.is_empty() {
-                let message =
-                    "there is no unique or exclusion constraint matching the ON CONFLICT specification";
+                let message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
                 let error = Error::new(SqlState::INVALID_COLUMN_REFERENCE, message);
                 return Err(match def.primary_key.is_empty() {
                     true => error.with_hint(format!("table \"{}\" has no primary key", def.name)),

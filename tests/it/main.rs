@@ -1,18 +1,14 @@
 //! The integration tests: one binary, a module per topic.
 //!
-//! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions`, `sessions` and `plans` talk to a
-//! server inside this process; `cancel`, `memory`, `shutdown`, `durability` and `lease` spawn the real binary,
-//! because they look at it from outside or kill it. `reference` compares
+//! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions`, `sessions`, `catalogs` and
+//! `plans` talk to a server inside this process; `cancel`, `memory`, `operation`, `shutdown`, `durability`, `changes`,
+//! `lease` and `load` spawn the real binary, because they look at it from outside or kill it. `reference` compares
 //! functions with figures of other programs, `reference_docs` writes udfs/README.md and runs its examples, `tidy` reads
 //! the sources. `AUDIENCEDB_FULL=1` runs the long tier.
-//! server inside this process; `cancel`, `memory`, `operation`, `shutdown`, `durability` and `lease` spawn the real binary,
-//! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions`, `catalogs` and `plans`
-//! talk to a server inside this process; `cancel`, `memory`, `shutdown`, `durability` and `lease` spawn the real binary,
-//! server inside this process; `cancel`, `memory`, `shutdown`, `durability`, `lease` and `load` spawn the real binary,
-//! because they look at it from outside or kill it. `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
 
 mod cancel;
 mod catalogs;
+mod changes;
 mod copy;
 mod demo;
 mod durability;
@@ -64,6 +60,7 @@ fn main() -> ExitCode {
     trials.extend(shutdown::trials());
     trials.extend(durability::trials());
     trials.extend(inserts::trials());
+    trials.extend(changes::trials());
     trials.extend(lease::trials());
     trials.extend(maintenance::trials());
     trials.extend(reference::trials());

@@ -161,7 +161,8 @@ impl Warehouse {
         loop {
             let (mut work, state) = self.newest_state(id).await?;
             let bins = compact::bins(&state, from, options.thrifty);
-            if bins.is_empty() {
+            // Whose rows are being changed waits for the next time.
+            if bins.is_empty() || self.files_are_held(id) {
                 return Ok(());
             }
             if options.dry_run {

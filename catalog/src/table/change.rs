@@ -390,8 +390,7 @@ fn staying(
         rows != Some(*gone)
     });
     let mine = touched.skip(partition).step_by(partitions);
-    let kept: Vec<Arc<DataFile>> =
-        mine.filter_map(|(number, _)| state.files.get(number as usize).cloned()).collect();
+    let kept: Vec<Arc<DataFile>> = mine.filter_map(|(number, _)| state.files.get(number as usize).cloned()).collect();
     let table = LakeTable::new(Arc::clone(state), Arc::clone(&state.schema), url);
     let scan = Scan { projection: None, limit: None, partitions: 1, most_ordered: 0, numbered: true };
     let plan = table.scan_files(task.session_config().options(), &task.runtime_env(), &kept, scan)?;

@@ -31,7 +31,10 @@ pub const ROW: &str = "\u{1e}row";
 pub(super) fn numbered(schema: &SchemaRef) -> TableSchema {
     let file: FieldRef = Arc::new(Field::new(FILE, DataType::UInt32, false));
     let row: FieldRef = Arc::new(Field::new(ROW, DataType::Int64, false).with_extension_type(RowNumber));
-    TableSchema::builder(Arc::clone(schema)).with_table_partition_cols(vec![file]).with_virtual_columns(vec![row]).build()
+    TableSchema::builder(Arc::clone(schema))
+        .with_table_partition_cols(vec![file])
+        .with_virtual_columns(vec![row])
+        .build()
 }
 
 /// The number of every file of a list.

@@ -234,8 +234,7 @@ impl LakeTable {
         }
         let groups = groups.unwrap_or_else(|| Self::balanced_groups(files, partitions));
 
-        let options =
-            TableParquetOptions { global: options.execution.parquet.clone(), ..Default::default() };
+        let options = TableParquetOptions { global: options.execution.parquet.clone(), ..Default::default() };
         let reader = CachedParquetFileReaderFactory::new(
             runtime.object_store(&self.store)?,
             runtime.cache_manager.get_file_metadata_cache(),

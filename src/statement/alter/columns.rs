@@ -92,9 +92,9 @@ pub(super) async fn rename(session: &mut Session, relation: &Relation, from: &st
     views::check(session, &known.collect::<Vec<_>>(), &format!("rename column {from} of view {}", view.name)).await
 }
 
-/// The table as it is once nobody else of this process puts rows into it by key.
+/// The table as it is once nobody else of this process puts rows into it by key or merges its files.
 async fn locked(session: &mut Session, id: ObjectId, name: &str) -> Result<Arc<TableDef>> {
-    session.lock_table(id).await?;
+    session.lock_rows(id).await?;
     let def = session.work()?.objects().table(id).cloned();
     def.ok_or_else(|| Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{name}\" does not exist")))
 }

@@ -2,18 +2,43 @@
 
 use datafusion::sql::sqlparser::ast::{
     ConflictTarget, DoUpdate, Expr, Ident, ObjectName, OnConflict, OnConflictAction, OnInsert, SelectItem,
-    TableWithJoins,
+    TableWithJoins, With,
 };
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::cursor::Cursor;
 use super::query::{expr, insert, settle};
+use super::rewrite::is_one_of;
 use crate::error::{Error, Result, SqlState};
 use crate::statement::ast::{Assignment, Change, ChangeKind, Kind, MergeAction, MergeWhen};
 
+/// Whether INSERT, UPDATE, DELETE or MERGE comes next, with or without WITH before it.
+pub(super) fn at_change(cursor: &Cursor<'_>) -> bool {
+    let changes = ["INSERT", "UPDATE", "DELETE", "MERGE"];
+    if !cursor.at(&["WITH"]) {
+        return cursor.at_one_of(&changes);
+    }
+    // Behind WITH, what is in no parentheses is names until the statement's own word.
+    let mut depth = 0;
+    for n in 1.. {
+        match &cursor.peek_nth(n).token {
+            Token::EOF => return false,
+            Token::LParen => depth += 1,
+            Token::RParen => depth -= 1,
+            token if depth == 0 && is_one_of(token, &changes) => return true,
+            token if depth == 0 && is_one_of(token, &["SELECT", "VALUES"]) => return false,
+            _ => {}
+        }
+    }
+    false
+}
+
 /// INSERT, UPDATE, DELETE or MERGE, one of which comes next.
 pub(super) fn changing(cursor: &mut Cursor<'_>) -> Result<Kind> {
+    if cursor.at(&["WITH"]) {
+        return with(cursor);
+    }
     if cursor.at(&["INSERT"]) {
         return insert(cursor);
     }
@@ -21,6 +46,37 @@ pub(super) fn changing(cursor: &mut Cursor<'_>) -> Result<Kind> {
         return update(cursor);
     }
     if cursor.at(&["DELETE"]) { delete(cursor) } else { merge(cursor) }
+}
+
+/// One of them behind WITH.
+fn with(cursor: &mut Cursor<'_>) -> Result<Kind> {
+    let with_token = cursor.peek().clone();
+    cursor.expect(&["WITH"])?;
+    let recursive = cursor.eat(&["RECURSIVE"]);
+    let mut cte_tables = cursor.sql(|parser| parser.parse_comma_separated(Parser::parse_cte))?;
+    settle(cursor, &mut cte_tables)?;
+    let with = With { with_token: with_token.into(), recursive, cte_tables };
+    if !at_change(cursor) || cursor.at(&["WITH"]) {
+        return Err(cursor.unexpected());
+    }
+    let mut kind = changing(cursor)?;
+    match &mut kind {
+        Kind::Change(change) => change.with = Some(with),
+        Kind::Insert(insert) => {
+            if let Some(source) = &mut insert.source {
+                source.with = Some(match source.with.take() {
+                    None => with,
+                    Some(inner) => With {
+                        recursive: with.recursive || inner.recursive,
+                        cte_tables: with.cte_tables.into_iter().chain(inner.cte_tables).collect(),
+                        ..inner
+                    },
+                });
+            }
+        }
+        _ => return Err(cursor.unexpected()),
+    }
+    Ok(kind)
 }
 
 /// UPDATE.
@@ -31,7 +87,15 @@ pub(super) fn update(cursor: &mut Cursor<'_>) -> Result<Kind> {
     let assignments = assignments(cursor)?;
     let from = if cursor.eat(&["FROM"]) { tables(cursor)? } else { Vec::new() };
     let (selection, returning) = (condition(cursor)?, returning(cursor)?);
-    Ok(Kind::Change(Box::new(Change { target, alias, from, selection, kind: ChangeKind::Update(assignments), returning })))
+    Ok(Kind::Change(Box::new(Change {
+        with: None,
+        target,
+        alias,
+        from,
+        selection,
+        kind: ChangeKind::Update(assignments),
+        returning,
+    })))
 }
 
 /// DELETE.
@@ -40,7 +104,7 @@ pub(super) fn delete(cursor: &mut Cursor<'_>) -> Result<Kind> {
     let (target, alias) = target(cursor, &["USING", "WHERE", "RETURNING"])?;
     let from = if cursor.eat(&["USING"]) { tables(cursor)? } else { Vec::new() };
     let (selection, returning) = (condition(cursor)?, returning(cursor)?);
-    Ok(Kind::Change(Box::new(Change { target, alias, from, selection, kind: ChangeKind::Delete, returning })))
+    Ok(Kind::Change(Box::new(Change { with: None, target, alias, from, selection, kind: ChangeKind::Delete, returning })))
 }
 
 /// MERGE.
@@ -61,7 +125,8 @@ pub(super) fn merge(cursor: &mut Cursor<'_>) -> Result<Kind> {
     }
     let from = vec![TableWithJoins { relation: source, joins: Vec::new() }];
     let kind = ChangeKind::Merge { on, clauses };
-    Ok(Kind::Change(Box::new(Change { target, alias, from, selection: None, kind, returning: None })))
+    let (selection, returning) = (None, None);
+    Ok(Kind::Change(Box::new(Change { with: None, target, alias, from, selection, kind, returning })))
 }
 
 fn merge_when(cursor: &mut Cursor<'_>) -> Result<MergeWhen> {
@@ -175,11 +240,8 @@ fn target(cursor: &mut Cursor<'_>, ends: &[&str]) -> Result<(ObjectName, Option<
     let parts = cursor.dotted()?;
     crate::statement::ast::QualifiedName::from_parts(&parts).map_err(|error| cursor.locate(error, here))?;
     cursor.eat_token(&Token::Mul);
-    let alias = if cursor.eat(&["AS"]) || !(cursor.at_end() || cursor.at_one_of(ends)) {
-        Some(cursor.ident()?)
-    } else {
-        None
-    };
+    let alias =
+        if cursor.eat(&["AS"]) || !(cursor.at_end() || cursor.at_one_of(ends)) { Some(cursor.ident()?) } else { None };
     Ok((ObjectName::from(parts), alias))
 }
 

@@ -32,11 +32,11 @@ pub(super) fn explain(cursor: &mut Cursor<'_>) -> Result<Kind> {
 }
 
 fn explained(cursor: &mut Cursor<'_>) -> Result<Kind> {
+    if change::at_change(cursor) {
+        return change::changing(cursor);
+    }
     if query::at_query(cursor) {
         return query::query(cursor);
-    }
-    if cursor.at_one_of(&["INSERT", "UPDATE", "DELETE", "MERGE"]) {
-        return change::changing(cursor);
     }
     if cursor.at(&["CREATE", "TABLE"]) {
         let create = create_table::create_table(cursor)?;

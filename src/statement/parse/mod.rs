@@ -92,14 +92,13 @@ fn statement(place: Place<'_>, tokens: Vec<TokenWithSpan>) -> Result<Statement> 
 }
 
 fn kind(cursor: &mut Cursor<'_>) -> Result<Kind> {
+    if change::at_change(cursor) {
+        return change::changing(cursor);
+    }
     if query::at_query(cursor) {
         return query::query(cursor);
     }
-    let rules: [(&[&str], fn(&mut Cursor<'_>) -> Result<Kind>); 29] = [
-        (&["INSERT"], query::insert),
-        (&["UPDATE"], change::update),
-        (&["DELETE"], change::delete),
-        (&["MERGE"], change::merge),
+    let rules: [(&[&str], fn(&mut Cursor<'_>) -> Result<Kind>); 25] = [
         (&["TRUNCATE"], change::truncate),
         (&["COPY"], copy::copy),
         (&["EXPLAIN"], explain::explain),

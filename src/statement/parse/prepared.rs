@@ -26,10 +26,10 @@ pub(super) fn prepare(cursor: &mut Cursor<'_>) -> Result<Kind> {
         }
     }
     cursor.expect(&["AS"])?;
-    let statement = if query::at_query(cursor) {
-        query::query(cursor)?
-    } else if cursor.at_one_of(&["INSERT", "UPDATE", "DELETE", "MERGE"]) {
+    let statement = if change::at_change(cursor) {
         change::changing(cursor)?
+    } else if query::at_query(cursor) {
+        query::query(cursor)?
     } else {
         return Err(cursor.unexpected());
     };
