@@ -170,10 +170,11 @@ impl Engine {
             tokio::spawn(async move {
                 loop {
                     // Locked before the rows are taken: until then whoever waits can take his back.
-                    let _only_one = match keyed {
-                        true => Some(engine.table_lock(id).lock_owned().await),
-                        false => None,
-                    };
+                    let (mut _only_one, mut _gate) = (None, None);
+                    match keyed {
+                        true => _only_one = Some(engine.table_lock(id).lock_owned().await),
+                        false => _gate = Some(engine.table_gate(id).read_owned().await),
+                    }
                     let Some(members) = leader.0.gather().await else { return };
                     let (started, count) = (Instant::now(), members.len());
                     engine.commit_group(id, members).await;

@@ -144,6 +144,8 @@ pub struct Engine {
     activity: Arc<Activity>,
     /// One lock for each keyed table that somebody has put rows into.
     table_locks: Mutex<HashMap<ObjectId, Arc<tokio::sync::Mutex<()>>>>,
+    /// What small inserts pass to reach a table without a key; closed while its files are all written anew.
+    table_gates: Mutex<HashMap<ObjectId, Arc<tokio::sync::RwLock<()>>>>,
     /// Small inserts that are committed together.
     groups: group::Groups,
     /// Removed with the engine.
@@ -228,6 +230,7 @@ impl Engine {
             next_session: AtomicI32::new(1),
             activity,
             table_locks: Mutex::default(),
+            table_gates: Mutex::default(),
             groups: group::Groups::default(),
             _spill: spill,
         }))
@@ -321,6 +324,11 @@ impl Engine {
     /// The lock that orders the sessions of this process that put rows into one keyed table.
     pub(crate) fn table_lock(&self, id: ObjectId) -> Arc<tokio::sync::Mutex<()>> {
         Arc::clone(self.table_locks.lock().entry(id).or_default())
+    }
+
+    /// The gate to a table without a key: see [`Session::close_table`].
+    pub(crate) fn table_gate(&self, id: ObjectId) -> Arc<tokio::sync::RwLock<()>> {
+        Arc::clone(self.table_gates.lock().entry(id).or_default())
     }
 
     /// What is counted.

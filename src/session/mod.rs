@@ -24,7 +24,7 @@ use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::SessionConfig;
 use datafusion::scalar::ScalarValue;
 use parking_lot::RwLock;
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedMutexGuard, OwnedRwLockWriteGuard};
 
 pub(crate) use self::copy::QUEUE;
 pub use self::copy::{CopyIn, CopyOut};
@@ -123,6 +123,8 @@ pub struct Session {
     locks: HashMap<ObjectId, OwnedMutexGuard<()>>,
     /// Tables that the open transaction changes rows of.
     holds: HashMap<ObjectId, FilesHeld>,
+    /// Gates of tables that the open transaction writes anew.
+    gates: HashMap<ObjectId, OwnedRwLockWriteGuard<()>>,
     /// Rows of the running statement that are to be committed with those of others.
     grouped: Option<(Arc<TableDef>, RecordBatch)>,
     /// Savepoints of the open block, oldest first.
@@ -180,6 +182,7 @@ impl Session {
             work: None,
             locks: HashMap::new(),
             holds: HashMap::new(),
+            gates: HashMap::new(),
             grouped: None,
             savepoints: Vec::new(),
             statements,
@@ -662,8 +665,30 @@ impl Session {
         self.lock_table(id).await
     }
 
+    /// [`Session::lock_rows`] for a statement that writes a table anew: small inserts into one without a key, which
+    /// lock nothing and never cease, wait as well. Others may come in between, and then it begins anew.
+    pub(crate) async fn close_table(&mut self, id: ObjectId) -> Result<()> {
+        self.lock_rows(id).await?;
+        if self.block == Block::Explicit || self.gates.contains_key(&id) {
+            return Ok(());
+        }
+        let gate = self.engine.table_gate(id).write_owned();
+        let gate = match self.settings.lock_timeout() {
+            None => gate.await,
+            Some(limit) => tokio::time::timeout(limit, gate).await.map_err(|_| {
+                Error::new(SqlState::LOCK_NOT_AVAILABLE, "canceling statement due to lock timeout")
+            })?,
+        };
+        self.gates.insert(id, gate);
+        if self.work()?.is_clean() {
+            self.renew_work().await?;
+        }
+        Ok(())
+    }
+
     /// Lets others have the tables of a transaction that has ended.
     fn release_tables(&mut self) {
+        self.gates.clear();
         self.locks.clear();
         self.holds.clear();
     }

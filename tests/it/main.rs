@@ -1,11 +1,12 @@
 //! The integration tests: one binary, a module per topic.
 //!
-//! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions`, `sessions`, `catalogs` and
+//! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions`, `sessions`, `catalogs`, `alter` and
 //! `plans` talk to a server inside this process; `cancel`, `memory`, `operation`, `shutdown`, `durability`, `changes`,
 //! `lease` and `load` spawn the real binary, because they look at it from outside or kill it. `reference` compares
 //! functions with figures of other programs, `reference_docs` writes udfs/README.md and runs its examples, `tidy` reads
 //! the sources. `AUDIENCEDB_FULL=1` runs the long tier.
 
+mod alter;
 mod cancel;
 mod catalogs;
 mod changes;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
     trials.extend(durability::trials());
     trials.extend(inserts::trials());
     trials.extend(changes::trials());
+    trials.extend(alter::trials());
     trials.extend(lease::trials());
     trials.extend(maintenance::trials());
     trials.extend(reference::trials());

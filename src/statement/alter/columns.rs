@@ -94,7 +94,7 @@ pub(super) async fn rename(session: &mut Session, relation: &Relation, from: &st
 
 /// The table as it is once nobody else of this process puts rows into it by key or merges its files.
 async fn locked(session: &mut Session, id: ObjectId, name: &str) -> Result<Arc<TableDef>> {
-    session.lock_rows(id).await?;
+    session.close_table(id).await?;
     let def = session.work()?.objects().table(id).cloned();
     def.ok_or_else(|| Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{name}\" does not exist")))
 }

@@ -18,8 +18,10 @@ use crate::statement::ast::{QualifiedName, distance, fold};
 pub(super) struct Mention {
     /// Its name.
     pub(super) name: QualifiedName,
-    /// Where that stands, in bytes.
+    /// Where that stands, in bytes; of `TABLE t` all of it.
     pub(super) place: Range<usize>,
+    /// It is `TABLE t`.
+    pub(super) alone: bool,
     /// It has another name in the query.
     pub(super) aliased: bool,
     /// Its columns have other names, by their places.
@@ -95,10 +97,16 @@ impl Walk<'_> {
         if parts.len() == 1 && self.scope.contains(&fold(first)) {
             return None;
         }
-        let place = self.byte(first.span.start)?..self.byte(last.span.end)?;
-        let qualified = QualifiedName::try_from(name).ok()?;
+        let mut place = self.byte(first.span.start)?..self.byte(last.span.end)?;
+        let before = self.sql.get(..place.start)?.trim_end();
+        let word = before.rfind(|c: char| !c.is_ascii_alphabetic()).map_or(0, |at| at + 1);
+        let alone = before.get(word..).is_some_and(|word| word.eq_ignore_ascii_case("table"));
+        if alone {
+            place.start = word;
+        }
+        let name = QualifiedName::try_from(name).ok()?;
         if self.seen.insert(place.start) {
-            self.found.push(Mention { name: qualified, place, aliased, columns_named });
+            self.found.push(Mention { name, place, alone, aliased, columns_named });
         }
         Some(())
     }
@@ -151,6 +159,7 @@ mod tests {
     fn names_of_with_are_not_relations() {
         assert_eq!(names("WITH t AS (SELECT * FROM t) SELECT * FROM t, \"U\" AS t2"), ["t", "\"U\""]);
         assert_eq!(names("SELECT 'ä', (SELECT 1 FROM s.\"T\") FROM\n  a JOIN b USING (x)"), ["s.\"T\"", "a", "b"]);
+        assert_eq!(names("TABLE t"), ["TABLE t"]);
         assert_eq!(names("WITH RECURSIVE n AS (SELECT 1 UNION ALL SELECT * FROM n) SELECT * FROM n"), [""; 0]);
     }
 

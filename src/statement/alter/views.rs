@@ -86,7 +86,7 @@ impl Reshaped<'_> {
             if !mention.aliased && (changes_names || old != self.name) {
                 text = format!("{text} AS {}", quoted(old));
             }
-            (mention.place.clone(), text)
+            (mention.place.clone(), whole(mention, text))
         });
         let sql = replaced(&view.sql, &names.collect::<Vec<_>>());
         Ok((sql != view.sql).then(|| ViewDef { sql, ..view.as_ref().clone() }))
@@ -117,6 +117,11 @@ impl Reshaped<'_> {
     }
 }
 
+/// What takes the place of a mention, given what takes that of the name.
+fn whole(mention: &Mention, name: String) -> String {
+    if mention.alone { format!("SELECT * FROM {name}") } else { name }
+}
+
 /// The relation that a view means by a name.
 fn lookup(objects: &Objects, view: &ViewDef, mention: &Mention) -> Option<ObjectId> {
     let found = match &mention.name.schema {
@@ -132,7 +137,7 @@ pub(super) fn with_schema(view: &ViewDef, from: &str, to: &str) -> Result<ViewDe
     let named = mentions(&view.sql)?.into_iter().filter(|mention| mention.name.schema.as_deref() == Some(from));
     let names = named.map(|mention| {
         let name = format!("{}.{}", quoted(to), quoted(&mention.name.name));
-        (mention.place, name)
+        (mention.place.clone(), whole(&mention, name))
     });
     Ok(ViewDef {
         sql: replaced(&view.sql, &names.collect::<Vec<_>>()),
