@@ -3,6 +3,7 @@
 //! The table that is changed is read with the place of every row, joined with whatever else the statement names, and
 //! one of the statement's actions is chosen for each row. What the plan yields is described at [`catalog::table::Change`].
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use catalog::objects::{ObjectId, Relation, TableDef};
@@ -226,7 +227,12 @@ impl Planner {
             plan_items(own_items, read.schema(), &mut context)?.into_iter().map(|(value, _)| value).collect();
 
         // Of what is handed back the old columns have the same names as the new ones.
-        let looked_at = plan_items(returned_items, read.schema(), &mut context)?;
+        let nameable = match request.proposed {
+            // Proposed rows are not for RETURNING.
+            Some(_) => shape.target_columns(read.schema())?,
+            None => read.schema().as_ref().clone(),
+        };
+        let looked_at = plan_items(returned_items, &nameable, &mut context)?;
         let looked_at = own.iter().cloned().chain(looked_at.into_iter().map(|(expression, _)| expression));
         let mut looked_at: Vec<Expr> = looked_at.enumerate().map(|(n, e)| e.alias(format!("\u{1e}{n}"))).collect();
         if looked_at.is_empty() {
@@ -287,6 +293,13 @@ struct Shape<'a> {
 impl Shape<'_> {
     fn old(&self, name: &str) -> Expr {
         Expr::Column(Column::new(Some(self.alias.clone()), name))
+    }
+
+    /// The columns of the table that is changed, among others.
+    fn target_columns(&self, schema: &DFSchema) -> Result<DFSchema> {
+        let own = schema.iter().filter(|(relation, _)| *relation == Some(&self.alias));
+        let own = own.map(|(relation, field)| (relation.cloned(), Arc::clone(field))).collect();
+        Ok(DFSchema::new_with_metadata(own, HashMap::new())?)
     }
 
     /// What is read, brought to the rows that are changed: their place, whether a row comes, its columns under the
@@ -355,7 +368,7 @@ impl Shape<'_> {
             };
             columns.push(value.alias_qualified(Some(self.alias.clone()), &column.name));
         }
-        if self.request.returning.is_some() {
+        if self.request.returning.is_some() && self.request.proposed.is_none() {
             columns.extend(others);
         }
         Ok(plan.project(columns)?.build()?)

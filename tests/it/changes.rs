@@ -296,14 +296,14 @@ impl Writer {
         let events = rows(client, &format!("SELECT n::text FROM events WHERE writer = {writer}")).await?;
         let tables = rows(client, &format!("SELECT 1 FROM pg_tables WHERE tablename = 'own_{writer}'")).await?;
         let mut found = Model { table: !tables.is_empty(), ..Model::default() };
+        let number = |text: &str| text.parse::<i32>().map_err(|e| Fault::from(e.to_string()));
         for row in people {
-            let (id, v) = row.split_once(' ').ok_or("two numbers")?;
-            let number = |text: &str| text.parse::<i32>().map_err(|e| Fault::from(e.to_string()));
+            let (id, v) = row[0].split_once(' ').ok_or("two numbers")?;
             let twice = found.people.insert(number(id)? - writer * 1000, number(v)?).is_some();
             ensure(!twice, format_args!("the key {id} is there twice"))?;
         }
         for row in events {
-            found.events.push(row.parse::<i32>().map_err(|e| Fault::from(e.to_string()))?);
+            found.events.push(number(&row[0])?);
         }
         found.events.sort_unstable();
         let perhaps = self.perhaps.take();

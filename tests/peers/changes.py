@@ -150,7 +150,7 @@ class Writer:
         if self.random.random() < 0.7:
             return ""
         alias = alias or table
-        return " RETURNING " + self.pick("*", f"{alias}.*", ", ".join(TABLES[table][1]), {"p": "id + 1, upper(name)", "s": "v, a", "e": "v"}[table])
+        return " RETURNING " + self.pick("*", f"{alias}.*", ", ".join(TABLES[table][1]), {"p": "id + 1, name || '!'", "s": "v, a", "e": "v"}[table])
 
     def select(self):
         return self.pick(
@@ -195,7 +195,7 @@ def outcome(connection, sql):
         return (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
     rows = []
     if result.status == pq.ExecStatus.TUPLES_OK:
-        value = lambda row, column: (result.get_value(row, column) or b"NULL").decode()
+        value = lambda row, column: "NULL" if (got := result.get_value(row, column)) is None else f"'{got.decode()}'"
         rows = sorted("|".join(value(row, column) for column in range(result.nfields)) for row in range(result.ntuples))
     names = [(result.fname(column) or b"").decode() for column in range(result.nfields)]
     return " ".join([(result.command_status or b"").decode(), str(names) if names else "", *rows]).strip()
@@ -221,11 +221,23 @@ def run(connection, seed):
 BOTH_RIGHT = {
     # A key that is only taken while the statement is under way: PostgreSQL goes by the order of rows on its disk.
     ("23505", "UPDATE"),
+    ("23505", "MERGE"),
+    # A statement with several faults: PostgreSQL names that of the first row, we the first that is looked for.
+    ("23505", "23502"),
+    ("23505", "22001"),
+    ("23505", "22003"),
+    ("23502", "22001"),
+    ("23502", "22003"),
+    ("21000", "23502"),
+    ("21000", "23505"),
+    ("21000", "22001"),
+    ("21000", "22003"),
 }
 
 
 def both_right(theirs, ours):
-    return any(theirs.startswith(a) and ours.startswith(b) for a, b in BOTH_RIGHT)
+    faults = len(theirs) == 5 and len(ours) == 5 and (ours, theirs) in BOTH_RIGHT
+    return faults or any(theirs.startswith(a) and ours.startswith(b) for a, b in BOTH_RIGHT)
 
 
 def main():

@@ -149,7 +149,7 @@ impl Taken {
         let schema = Arc::new(Schema::new(state.schema.fields().iter().map(nullable).collect::<Vec<_>>()));
         let mut key = Vec::new();
         let mut converter = None;
-        if change.same_key.is_some() {
+        if change.same_key.is_some() && !state.def.primary_key.is_empty() {
             let index = |name: &String| Ok(schema.index_of(name)?);
             key = state.def.primary_key.iter().map(index).collect::<Result<_>>()?;
             let fields = key.iter().map(|&at| SortField::new(schema.field(at).data_type().clone())).collect();
