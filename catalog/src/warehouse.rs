@@ -22,7 +22,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::error::{Error, Result};
 use crate::lease::{HolderInfo, Lease};
 use crate::log::{Entry, Log, TableCommit};
-use crate::objects::{Change as CatalogChange, ObjectId, Objects, TableDef};
+use crate::objects::{Change as CatalogChange, ColumnDef, ObjectId, Objects, TableDef};
 use crate::store::{Location, Requests, Store, StoreOptions, probe_conditional_put};
 use crate::table::rows::RowTable;
 use crate::table::{
@@ -595,6 +595,18 @@ fn concurrent(what: &str) -> Error {
     Error::Conflict(format!("could not serialize access: {what} was changed by a concurrent transaction"))
 }
 
+/// What views know of a column: its name and type.
+fn columns_seen(columns: &[ColumnDef]) -> Vec<(&str, &str)> {
+    columns.iter().map(|column| (column.name.as_str(), column.pg_type.as_str())).collect()
+}
+
+/// What views know of a relation: where it is and its columns. `None` for what is no relation of the catalog.
+fn appearance(objects: &Objects, id: ObjectId) -> Option<(&str, &str, Vec<(&str, &str)>)> {
+    let table = || objects.table(id).map(|def| (def.schema.as_str(), def.name.as_str(), columns_seen(&def.columns)));
+    let view = || objects.view(id).map(|def| (def.schema.as_str(), def.name.as_str(), columns_seen(&def.columns)));
+    table().or_else(view)
+}
+
 /// Whether everything `staged` relied on in `base` is still so in `current`.
 fn check_unmoved(base: &Snapshot, current: &Snapshot, staged: &Staged) -> Result<()> {
     for id in staged.appends.keys().chain(staged.rewrites.keys()) {
@@ -615,10 +627,26 @@ fn check_unmoved(base: &Snapshot, current: &Snapshot, staged: &Staged) -> Result
         if base.objects.definition(id) != current.objects.definition(id) || !same_access {
             return Err(concurrent("an object that was altered or dropped"));
         }
+        let put_here = |id: ObjectId| staged.changes.iter().any(|c| c.id() == id);
+        let (then, now) = (appearance(&base.objects, id), appearance(&current.objects, id));
         if let CatalogChange::PutView(view) = change {
-            let made_here = |id: ObjectId| staged.changes.iter().any(|c| c.id() == id);
-            if view.depends_on.iter().any(|id| current.objects.definition(*id).is_none() && !made_here(*id)) {
+            let moved = |id: ObjectId| appearance(&base.objects, id) != appearance(&current.objects, id);
+            if view.depends_on.iter().any(|id| moved(*id) && !put_here(*id)) {
                 return Err(concurrent(&format!("a relation that view \"{}\" reads", view.name)));
+            }
+        }
+        let put = match change {
+            CatalogChange::PutTable(table) => Some((table.schema.as_str(), table.name.as_str(), &table.columns)),
+            CatalogChange::PutView(view) => Some((view.schema.as_str(), view.name.as_str(), &view.columns)),
+            _ => None,
+        };
+        let reshaped = put.is_some_and(|(schema, name, columns)| {
+            now.is_some() && now != Some((schema, name, columns_seen(columns)))
+        });
+        if reshaped {
+            let readers = current.objects.views().filter(|view| view.depends_on.contains(&id) && !put_here(view.id));
+            if then != now || readers.into_iter().any(|view| base.objects.view(view.id) != Some(view)) {
+                return Err(concurrent("a view of a relation that was altered"));
             }
         }
         if matches!(change, CatalogChange::DropTable(_) | CatalogChange::DropView(_)) {

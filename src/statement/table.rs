@@ -164,11 +164,14 @@ pub(super) fn tell_of_numeric(session: &mut Session, column: &str, data_type: &a
 
 /// Plans a default, so that a bad one is refused where it is declared and not at the first INSERT.
 pub(super) fn check_default(planner: &Planner, default: &ast::Expr) -> Result<()> {
-    if planner.expression(default.clone())?.any_column_refs() {
-        let message = "cannot use column reference in DEFAULT expression";
-        return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+    match planner.expression(default.clone()) {
+        Ok(value) if !value.any_column_refs() => Ok(()),
+        Err(e) if e.sqlstate != SqlState::UNDEFINED_COLUMN => Err(e),
+        _ => {
+            let message = "cannot use column reference in DEFAULT expression";
+            Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message))
+        }
     }
-    Ok(())
 }
 
 fn set_layout(def: &mut TableDef, create: &CreateTable) -> Result<()> {

@@ -110,6 +110,10 @@ async fn conflicts() -> Outcome {
         ("DROP TABLE t", "ALTER TABLE t ADD COLUMN c integer", false),
         ("ALTER TABLE t ADD COLUMN c integer", "ALTER TABLE t ADD COLUMN d integer", false),
         ("CREATE VIEW v AS SELECT n FROM t", "ALTER TABLE t RENAME COLUMN n TO m", false),
+        ("CREATE VIEW v AS SELECT n FROM t", "ALTER TABLE t RENAME TO u", false),
+        ("CREATE VIEW v AS SELECT n FROM t", "COMMENT ON TABLE t IS 'x'", true),
+        ("ALTER TABLE t RENAME COLUMN n TO m", "CREATE VIEW v AS SELECT n FROM t", false),
+        ("COMMENT ON TABLE t IS 'x'", "CREATE VIEW v AS SELECT n FROM t", true),
     ];
     let served = Served::start().await?;
     let (first, second) = (served.connect().await?, served.connect().await?);
