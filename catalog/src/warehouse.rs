@@ -640,9 +640,8 @@ fn check_unmoved(base: &Snapshot, current: &Snapshot, staged: &Staged) -> Result
             CatalogChange::PutView(view) => Some((view.schema.as_str(), view.name.as_str(), &view.columns)),
             _ => None,
         };
-        let reshaped = put.is_some_and(|(schema, name, columns)| {
-            now.is_some() && now != Some((schema, name, columns_seen(columns)))
-        });
+        let reshaped = put
+            .is_some_and(|(schema, name, columns)| now.is_some() && now != Some((schema, name, columns_seen(columns))));
         if reshaped {
             let readers = current.objects.views().filter(|view| view.depends_on.contains(&id) && !put_here(view.id));
             if then != now || readers.into_iter().any(|view| base.objects.view(view.id) != Some(view)) {

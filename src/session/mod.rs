@@ -15,9 +15,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use catalog::{FilesHeld, Transaction};
 use catalog::objects::{ObjectId, TableDef};
 use catalog::transaction::Savepoint;
+use catalog::{FilesHeld, Transaction};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use datafusion::logical_expr::ScalarUDF;
@@ -675,9 +675,9 @@ impl Session {
         let gate = self.engine.table_gate(id).write_owned();
         let gate = match self.settings.lock_timeout() {
             None => gate.await,
-            Some(limit) => tokio::time::timeout(limit, gate).await.map_err(|_| {
-                Error::new(SqlState::LOCK_NOT_AVAILABLE, "canceling statement due to lock timeout")
-            })?,
+            Some(limit) => tokio::time::timeout(limit, gate)
+                .await
+                .map_err(|_| Error::new(SqlState::LOCK_NOT_AVAILABLE, "canceling statement due to lock timeout"))?,
         };
         self.gates.insert(id, gate);
         if self.work()?.is_clean() {
