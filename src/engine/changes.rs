@@ -319,16 +319,26 @@ impl Shape<'_> {
         let mut plan = LogicalPlanBuilder::from(read);
         if !alone {
             let mut conditions = conditions.iter();
-            let mut cases = Vec::with_capacity(actions.len());
+            let mut whens = Vec::with_capacity(actions.len());
             for (number, action) in actions.iter().enumerate() {
                 let there = self.old(FILE);
-                let mut when = if action.matched { there.is_not_null() } else { there.is_null() };
-                if action.condition.is_some() {
-                    when = when.and(conditions.next().cloned().unwrap_or_else(|| lit(true)));
-                }
+                let there = if action.matched { there.is_not_null() } else { there.is_null() };
+                let when = match action.condition {
+                    Some(_) => there.clone().and(conditions.next().cloned().unwrap_or_else(|| lit(true))),
+                    None => there.clone(),
+                };
                 let chosen = (!matches!(action.does, Does::Nothing)).then_some(number as i32);
-                cases.push((when, lit(ScalarValue::Int32(chosen))));
+                whens.push((there, when, lit(ScalarValue::Int32(chosen))));
             }
+            let matched = actions.iter().filter(|action| action.matched).count();
+            // A sub-query can be part of a filter, not of a choice: where there is nothing to choose rows are filtered.
+            let cases = if matched <= 1 && actions.len() - matched <= 1 {
+                let any = whens.iter().map(|(_, when, _)| when.clone()).reduce(Expr::or);
+                plan = plan.filter(any.unwrap_or_else(|| lit(false)))?;
+                whens.into_iter().map(|(there, _, chosen)| (there, chosen)).collect()
+            } else {
+                whens.into_iter().map(|(_, when, chosen)| (when, chosen)).collect()
+            };
             let mut columns: Vec<Expr> = plan.schema().columns().into_iter().map(Expr::Column).collect();
             columns.push(case(None, cases, None).alias(ACTION));
             plan = plan.project(columns)?.filter(Expr::Column(Column::new_unqualified(ACTION)).is_not_null())?;

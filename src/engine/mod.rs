@@ -70,7 +70,7 @@ pub(crate) use self::planner::{Plan, Planner, SessionTables, named, parameters, 
 pub(crate) use self::relations::Relations;
 pub(crate) use self::rewrite::cast;
 pub(crate) use self::semantics::print::TextForms;
-pub(crate) use self::semantics::{assigned_text, assignment};
+pub(crate) use self::semantics::{assigned_text, assignment, required};
 use self::spill::SpillFolder;
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, Sample};

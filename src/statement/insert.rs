@@ -19,7 +19,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use futures::TryStreamExt;
 
 use super::{QualifiedName, query, table};
-use crate::engine::{Plan, Planner, assignment, cast, parameters as plan_parameters};
+use crate::engine::{Plan, Planner, assignment, cast, parameters as plan_parameters, required};
 use crate::error::{Error, Result, SqlState, nearest};
 use crate::session::{Execution, Prepared, Session};
 
@@ -185,7 +185,12 @@ pub(super) async fn plan(
             (None, Some(default)) => planner.expression(table::default_expression(default)?)?,
             (None, None) => lit(ScalarValue::Null),
         };
-        expressions.push(assignment(value, &pg, &zone).alias(&column.name));
+        let mut value = assignment(value, &pg, &zone);
+        // Of rows that come as they are the writer asks.
+        if column.not_null && insert.on.is_some() {
+            value = required(value, &def.name, &column.name);
+        }
+        expressions.push(value.alias(&column.name));
     }
     Ok(LogicalPlanBuilder::from(rows).project(expressions)?.build()?)
 }

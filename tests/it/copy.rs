@@ -236,6 +236,8 @@ async fn silent_client() -> Outcome {
     let client = served.connect().await?;
     let cancel = client.cancel_token();
     let waiting = client.copy_in::<_, Bytes>("COPY t FROM STDIN").await?;
+    // The driver sends a Sync at once, which only a COPY that has begun to read passes over.
+    tokio::time::sleep(Duration::from_millis(500)).await;
     cancel.cancel_query(tokio_postgres::NoTls).await?;
     // The request has left; when it arrives is not told.
     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -30,12 +30,13 @@ use datafusion::physical_plan::{
 };
 use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStore;
+use object_store::path::Path;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::rows::Places;
 use super::scan::{LakeTable, Scan};
-use super::write::{RunningWrites, Written, write};
+use super::write::{RunningWrites, Written, discard, write};
 use super::{DataFile, TableState};
 use crate::error::{Error, Result};
 
@@ -93,11 +94,15 @@ pub(crate) async fn change(
     let taken = Arc::new(Taken::new(state, &change, task.memory_pool())?);
     let survivors = Survivors::new(Arc::clone(&taken), files, task.session_config().target_partitions());
     let plan = UnionExec::try_new(vec![Arc::new(Coming::new(change.plan, Arc::clone(&taken))), Arc::new(survivors)])?;
-    let written = write(&state.def, &state.layout, store, running, bucket, plan, task, None).await;
+    let written = write(&state.def, &state.layout, Arc::clone(&store), running, bucket, plan, task, None).await;
     if taken.refused.load(Ordering::Acquire) {
         return Err(Error::Twice);
     }
     let written = written?;
+    if *taken.end.borrow() != End::Reached {
+        discard(store.as_ref(), &Path::from(state.def.path.as_str()), &written).await;
+        return Err(Error::Internal("the plan of a change did not come to its end".to_owned()));
+    }
     let mut seen = taken.seen.lock();
     let removes = seen.places.files().filter_map(|(file, _)| state.files.get(file as usize).cloned()).collect();
     Ok(Changed {
@@ -366,8 +371,12 @@ impl ExecutionPlan for Survivors {
         let rows = futures::stream::once(async move {
             let mut end = taken.end.subscribe();
             let ended = end.wait_for(|end| *end != End::NotYet).await.map(|end| *end);
-            if ended.is_ok_and(|end| end != End::Reached) {
-                return Err(internal_datafusion_err!("the plan of a change did not come to its end"));
+            if !ended.is_ok_and(|end| end == End::Reached) {
+                // Nothing of it will be kept. Why is told where it happened.
+                let none = futures::stream::empty();
+                let none: SendableRecordBatchStream =
+                    Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&taken.schema), none));
+                return Ok(none);
             }
             staying(&taken, url, partition, partitions, task)
         });

@@ -20,6 +20,7 @@ mod not_in;
 pub(super) mod only_row;
 pub(super) mod print;
 mod read;
+mod required;
 mod round;
 pub(super) mod unknown;
 pub(super) mod zone;
@@ -38,6 +39,7 @@ use datafusion::scalar::ScalarValue;
 
 use self::convert::Context;
 pub(crate) use self::convert::assigned_text;
+pub(crate) use self::required::required;
 use crate::error::{Error, SqlState, type_name};
 
 /// The rule.
