@@ -88,7 +88,7 @@ pub(super) async fn rename(session: &mut Session, relation: &Relation, from: &st
         changes.extend(reshaped.kept(&objects, reader)?.map(Change::PutView));
     }
     session.work()?.change_together(changes)?;
-    let known = readers.iter().filter(|reader| reader.columns.is_some()).map(|reader| reader.view.id);
+    let known = readers.iter().filter(|reader| reader.sound).map(|reader| reader.view.id);
     views::check(session, &known.collect::<Vec<_>>(), &format!("rename column {from} of view {}", view.name)).await
 }
 

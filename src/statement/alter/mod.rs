@@ -113,7 +113,7 @@ async fn relocate(session: &mut Session, relation: &Relation, schema: &str, name
         changes.extend(reshaped.kept(&objects, reader)?.map(Change::PutView));
     }
     session.work()?.change_together(changes)?;
-    let known = readers.iter().filter(|reader| reader.columns.is_some()).map(|reader| reader.view.id);
+    let known = readers.iter().filter(|reader| reader.sound).map(|reader| reader.view.id);
     let what = format!("rename {} {}", relation.kind(), relation.name());
     views::check(session, &known.collect::<Vec<_>>(), &what).await
 }
@@ -142,8 +142,9 @@ async fn rename_schema(session: &mut Session, name: &str, to: &str) -> Result<()
     for view in objects.views() {
         let renamed = views::with_schema(view, name, to)?;
         let looks_there = |path: &[String]| path.iter().any(|schema| schema == name || schema == to);
-        if (renamed != **view || looks_there(&view.search_path)) && planner.view_query(view).await.is_ok() {
-            known.push(view.id);
+        if renamed != **view || looks_there(&view.search_path) {
+            let plan = planner.view_query(view).await;
+            known.extend(plan.is_ok_and(|plan| views::is_sound(view, &plan)).then_some(view.id));
         }
         if renamed != **view {
             changes.push(Change::PutView(renamed));

@@ -129,7 +129,7 @@ async fn stage(session: &mut Session, readers: &[Reader], old: &Arc<TableDef>, r
         changes.extend(reshaped.kept(&objects, reader)?.map(Change::PutView));
     }
     session.work()?.change_together(changes)?;
-    let known = readers.iter().filter(|reader| reader.columns.is_some()).map(|reader| reader.view.id);
+    let known = readers.iter().filter(|reader| reader.sound).map(|reader| reader.view.id);
     let what = match renamed {
         Some((from, _)) => format!("rename column {from} of {}", describe(&before)),
         None => format!("alter {}", describe(&before)),

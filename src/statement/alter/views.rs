@@ -10,6 +10,7 @@ use std::sync::Arc;
 use catalog::objects::{ColumnDef, ObjectId, Objects, Relation, ViewDef};
 
 use super::mentions::{Mention, may_meet, mentions, replaced};
+use crate::engine::Plan;
 use crate::error::{Error, Result, SqlState};
 use crate::pg_catalog::names::quoted;
 use crate::session::Session;
@@ -21,6 +22,8 @@ pub(super) struct Reader {
     pub(super) view: Arc<ViewDef>,
     /// The columns of the relation that it uses; `None` if its query can't be planned as it is.
     pub(super) columns: Option<BTreeSet<String>>,
+    /// Whether its query gives what it is defined to give, and so has to do afterwards.
+    pub(super) sound: bool,
 }
 
 impl Reader {
@@ -40,10 +43,21 @@ pub(super) async fn readers(session: &mut Session, id: ObjectId) -> Result<Vec<R
     let planner = session.planner()?;
     let mut readers = Vec::with_capacity(views.len());
     for view in views {
-        let columns = planner.view_query(&view).await.ok().map(|plan| plan.columns_of(id));
-        readers.push(Reader { view, columns });
+        let plan = planner.view_query(&view).await.ok();
+        let sound = plan.as_ref().is_some_and(|plan| is_sound(&view, plan));
+        readers.push(Reader { columns: plan.map(|plan| plan.columns_of(id)), sound, view });
     }
     Ok(readers)
+}
+
+/// Whether a view's query, as it is planned, reads what it did and gives the view's columns.
+pub(super) fn is_sound(view: &ViewDef, plan: &Plan) -> bool {
+    let reads = |ids: &[ObjectId]| ids.iter().copied().collect::<BTreeSet<_>>();
+    let names: Vec<String> = view.columns.iter().map(|column| column.name.clone()).collect();
+    let types = |columns: &[ColumnDef]| columns.iter().map(|c| c.pg_type.clone()).collect::<Vec<_>>();
+    reads(&plan.reads) == reads(&view.depends_on)
+        && plan.columns.fields().len() == names.len()
+        && types(&view::columns(&names, &plan.columns)) == types(&view.columns)
 }
 
 /// How a relation changes for those who read it.
@@ -159,17 +173,7 @@ pub(super) async fn check(session: &mut Session, views: &[ObjectId], what: &str)
     let planner = session.planner()?;
     let mut lost = Vec::new();
     for view in views.iter().filter_map(|id| objects.view(*id)) {
-        let as_before = match planner.view_query(view).await {
-            Err(_) => false,
-            Ok(plan) => {
-                let reads = |ids: &[ObjectId]| ids.iter().copied().collect::<BTreeSet<_>>();
-                let names: Vec<String> = view.columns.iter().map(|column| column.name.clone()).collect();
-                let types = |columns: &[ColumnDef]| columns.iter().map(|c| c.pg_type.clone()).collect::<Vec<_>>();
-                reads(&plan.reads) == reads(&view.depends_on)
-                    && plan.columns.fields().len() == names.len()
-                    && types(&view::columns(&names, &plan.columns)) == types(&view.columns)
-            }
-        };
+        let as_before = planner.view_query(view).await.is_ok_and(|plan| is_sound(view, &plan));
         if !as_before {
             lost.push(describe(&Relation::View(Arc::clone(view))));
         }
