@@ -643,8 +643,9 @@ fn check_unmoved(base: &Snapshot, current: &Snapshot, staged: &Staged) -> Result
         let reshaped = put
             .is_some_and(|(schema, name, columns)| now.is_some() && now != Some((schema, name, columns_seen(columns))));
         if reshaped {
-            let readers = current.objects.views().filter(|view| view.depends_on.contains(&id) && !put_here(view.id));
-            if then != now || readers.into_iter().any(|view| base.objects.view(view.id) != Some(view)) {
+            let mut readers =
+                current.objects.views().filter(|view| view.depends_on.contains(&id) && !put_here(view.id));
+            if then != now || readers.any(|view| base.objects.view(view.id) != Some(view)) {
                 return Err(concurrent("a view of a relation that was altered"));
             }
         }
