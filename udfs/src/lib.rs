@@ -33,6 +33,7 @@ pub mod destinations;
 pub mod identity;
 mod invalid_argument;
 pub mod lookalike;
+mod named;
 pub mod places;
 pub mod rfm;
 mod rows;

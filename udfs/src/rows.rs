@@ -1,14 +1,9 @@
 //! What scalar functions of this library share: the types that parameters take, and a constant for constants.
 
-use std::sync::LazyLock;
-
 use datafusion_common::arrow::array::ArrayRef;
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_common::{Result, ScalarValue, plan_err};
-use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, Signature, Volatility};
-
-/// The signature of a function whose `coerce_types` says what it takes.
-pub(crate) static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs};
 
 /// What a parameter takes, and what it becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

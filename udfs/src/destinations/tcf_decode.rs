@@ -4,7 +4,7 @@
 //! * Cost: some microseconds a string, and 4 bytes a vendor that it lists. Strings come from browsers, and fifty
 //!   characters can list 65,535 vendors: a batch that lists more than 64 million ends the query.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int32Array, ListArray, StringArray, StructArray, TimestampMicrosecondArray,
@@ -12,10 +12,11 @@ use datafusion_common::arrow::array::{
 use datafusion_common::arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion_common::{Result, ScalarValue, plan_err, resources_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::tc_string::{Publisher, TcString, numbers_in};
+use crate::named::named;
 
 /// How many vendors all strings of a batch may list.
 const MAX_VENDORS: usize = 64 << 20;
@@ -38,16 +39,8 @@ const MAX_VENDORS: usize = 64 << 20;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct TcfDecode;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl ScalarUDFImpl for TcfDecode {
-    fn name(&self) -> &str {
-        "tcf_decode"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("tcf_decode");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Struct(decoded(&[])?.0))
@@ -79,10 +72,6 @@ impl ScalarUDFImpl for TcfDecode {
         } else {
             ColumnarValue::Array(Arc::new(result))
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

@@ -21,17 +21,18 @@
 //! | real, double precision | the 8 bytes of the double, little-endian; -0 is 0, every NaN is one |
 //! | boolean | 1 byte, 0 or 1 |
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{Array, ArrayRef, Int32Array};
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_common::{Result, ScalarValue, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 use twox_hash::XxHash3_64;
 
 use super::key_bytes::{KeyBytes, is_key_type};
 use crate::InvalidArgument;
+use crate::named::named;
 
 /// The function `audience_bucket`.
 #[user_doc(
@@ -55,16 +56,8 @@ use crate::InvalidArgument;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct AudienceBucket;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl ScalarUDFImpl for AudienceBucket {
-    fn name(&self) -> &str {
-        "audience_bucket"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("audience_bucket");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Int32)
@@ -108,10 +101,6 @@ impl ScalarUDFImpl for AudienceBucket {
         } else {
             ColumnarValue::Array(Arc::new(result))
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

@@ -9,15 +9,16 @@
 //! * NULL if either is.
 //! * Cost: O(length²) beyond a common start and end.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{ArrayRef, AsArray, Int32Array};
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::texts::{by_rows, text_types};
+use crate::named::named;
 
 /// The function `damerau_levenshtein`.
 #[user_doc(
@@ -38,16 +39,8 @@ use super::texts::{by_rows, text_types};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct DamerauLevenshtein;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl ScalarUDFImpl for DamerauLevenshtein {
-    fn name(&self) -> &str {
-        "damerau_levenshtein"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("damerau_levenshtein");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Int32)
@@ -69,10 +62,6 @@ impl ScalarUDFImpl for DamerauLevenshtein {
             let distances: Int32Array = rows.map(|(a, b)| Some(distance(a?, b?, &mut table))).collect();
             Ok(Arc::new(distances) as ArrayRef)
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

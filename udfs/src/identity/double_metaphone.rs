@@ -31,7 +31,7 @@ use super::texts::text_function;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct DoubleMetaphone;
 
-text_function!(DoubleMetaphone, "double_metaphone", ["dmetaphone"], coded);
+text_function!(DoubleMetaphone, coded, "double_metaphone", alias "dmetaphone");
 
 fn coded(name: &str, code: &mut String) -> bool {
     let letters = latin_capitals(name);

@@ -31,7 +31,7 @@ use super::texts::text_function;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct DoubleMetaphoneAlt;
 
-text_function!(DoubleMetaphoneAlt, "double_metaphone_alt", ["dmetaphone_alt"], coded);
+text_function!(DoubleMetaphoneAlt, coded, "double_metaphone_alt", alias "dmetaphone_alt");
 
 fn coded(name: &str, code: &mut String) -> bool {
     let letters = latin_capitals(name);

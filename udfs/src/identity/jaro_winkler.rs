@@ -7,15 +7,16 @@
 //! * Two empty texts: 1; one empty: 0. NULL if either is.
 //! * Cost: for ASCII up to 64 bytes, which names are, O(length) by bits; else O(length²).
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{ArrayRef, AsArray, Float64Array};
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::texts::{by_rows, text_types};
+use crate::named::named;
 
 /// The function `jaro_winkler`.
 #[user_doc(
@@ -36,21 +37,8 @@ use super::texts::{by_rows, text_types};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct JaroWinkler;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-static ALIASES: LazyLock<Vec<String>> = LazyLock::new(|| vec!["jaro_winkler_similarity".to_owned()]);
-
 impl ScalarUDFImpl for JaroWinkler {
-    fn name(&self) -> &str {
-        "jaro_winkler"
-    }
-
-    fn aliases(&self) -> &[String] {
-        &ALIASES
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("jaro_winkler", alias "jaro_winkler_similarity");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Float64)
@@ -71,10 +59,6 @@ impl ScalarUDFImpl for JaroWinkler {
             let similar: Float64Array = rows.map(|(a, b)| Some(similarity(a?, b?))).collect();
             Ok(Arc::new(similar) as ArrayRef)
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

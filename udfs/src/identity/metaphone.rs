@@ -30,7 +30,7 @@ use super::texts::text_function;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Metaphone;
 
-text_function!(Metaphone, "metaphone", [], coded);
+text_function!(Metaphone, coded, "metaphone");
 
 fn coded(name: &str, code: &mut String) -> bool {
     let letters = latin_capitals(name);

@@ -11,18 +11,19 @@
 //! * Cost: some ten microseconds a number; one that a batch has had before is not parsed again.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 use phonenumber::metadata::DATABASE;
 use phonenumber::{Mode, country};
 
 use super::texts::{by_rows, text_types};
 use crate::InvalidArgument;
+use crate::named::named;
 
 /// The function `normalize_phone`.
 #[user_doc(
@@ -46,18 +47,10 @@ use crate::InvalidArgument;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct NormalizePhone;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const NAME: &str = "normalize_phone";
 
 impl ScalarUDFImpl for NormalizePhone {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Utf8)
@@ -73,10 +66,6 @@ impl ScalarUDFImpl for NormalizePhone {
             [phones, regions] => normalized_all(phones, Some(regions)),
             _ => plan_err!("{NAME} takes a number and a region"),
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

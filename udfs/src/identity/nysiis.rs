@@ -30,7 +30,7 @@ use super::texts::text_function;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Nysiis;
 
-text_function!(Nysiis, "nysiis", [], coded);
+text_function!(Nysiis, coded, "nysiis");
 
 fn coded(name: &str, code: &mut String) -> bool {
     let letters = latin_capitals(name);

@@ -32,7 +32,7 @@ use super::texts::text_function;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Soundex;
 
-text_function!(Soundex, "soundex", [], coded);
+text_function!(Soundex, coded, "soundex");
 
 fn coded(name: &str, code: &mut String) -> bool {
     let letters = latin_capitals(name);

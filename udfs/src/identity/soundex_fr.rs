@@ -31,7 +31,7 @@ use super::texts::text_function;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct SoundexFr;
 
-text_function!(SoundexFr, "soundex_fr", ["soundex2"], coded);
+text_function!(SoundexFr, coded, "soundex_fr", alias "soundex2");
 
 fn coded(name: &str, code: &mut String) -> bool {
     let letters = latin_capitals(name);

@@ -60,28 +60,14 @@ pub(super) fn rewritten(texts: &ArrayRef, mut of: impl FnMut(&str, &mut String) 
     Arc::new(result.finish())
 }
 
-/// A function of one text that gives a text: its name, and what it appends for a text that is not NULL.
+/// A function of one text that gives a text: what it appends for a text that is not NULL, and its names as [`named`]
+/// takes them.
+///
+/// [`named`]: crate::named::named
 macro_rules! text_function {
-    ($function:ident, $name:literal, $aliases:expr, $of:expr) => {
-        static SIGNATURE: std::sync::LazyLock<datafusion_expr::Signature> = std::sync::LazyLock::new(|| {
-            datafusion_expr::Signature::user_defined(datafusion_expr::Volatility::Immutable)
-        });
-
-        static ALIASES: std::sync::LazyLock<Vec<String>> =
-            std::sync::LazyLock::new(|| AsRef::<[&str]>::as_ref(&$aliases).iter().map(|s| (*s).to_owned()).collect());
-
+    ($function:ident, $of:expr, $($names:tt)+) => {
         impl datafusion_expr::ScalarUDFImpl for $function {
-            fn name(&self) -> &str {
-                $name
-            }
-
-            fn aliases(&self) -> &[String] {
-                &ALIASES
-            }
-
-            fn signature(&self) -> &datafusion_expr::Signature {
-                &SIGNATURE
-            }
+            crate::named::named!($($names)+);
 
             fn return_type(
                 &self,
@@ -94,7 +80,7 @@ macro_rules! text_function {
                 &self,
                 types: &[datafusion_common::arrow::datatypes::DataType],
             ) -> datafusion_common::Result<Vec<datafusion_common::arrow::datatypes::DataType>> {
-                super::texts::text_types($name, types, 1, 1)
+                super::texts::text_types(self.name(), types, 1, 1)
             }
 
             fn is_strict(&self) -> bool {
@@ -107,12 +93,8 @@ macro_rules! text_function {
             ) -> datafusion_common::Result<datafusion_expr::ColumnarValue> {
                 super::texts::by_rows(&args, |columns| match columns {
                     [texts] => Ok(super::texts::rewritten(texts, $of)),
-                    _ => datafusion_common::plan_err!("{} takes a text", $name),
+                    _ => datafusion_common::plan_err!("{} takes a text", self.name()),
                 })
-            }
-
-            fn documentation(&self) -> Option<&datafusion_expr::Documentation> {
-                self.doc()
             }
         }
     };

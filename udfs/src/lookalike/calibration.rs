@@ -17,7 +17,7 @@ use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Fields, Flo
 use datafusion_common::{Result, ScalarValue, not_impl_err, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::format_state_name;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::features::{label_type, labels};
@@ -25,6 +25,7 @@ use super::model::{state, state_type, states};
 use super::options;
 use crate::InvalidArgument;
 use crate::arguments::constant;
+use crate::named::named;
 
 /// The function `calibration`.
 #[user_doc(
@@ -47,8 +48,6 @@ use crate::arguments::constant;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Calibration;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
     Fields::from(vec![
         Field::new("bin", DataType::Int64, true),
@@ -65,13 +64,7 @@ fn item() -> FieldRef {
 }
 
 impl AggregateUDFImpl for Calibration {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::List(item()))
@@ -101,10 +94,6 @@ impl AggregateUDFImpl for Calibration {
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         Ok(vec![Field::new(format_state_name(args.name, "bins"), state_type(), true).into()])
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

@@ -12,12 +12,13 @@ use datafusion_common::arrow::array::{ArrayRef, Float64Array, Int64Array, Struct
 use datafusion_common::arrow::buffer::NullBuffer;
 use datafusion_common::arrow::datatypes::{DataType, Field, Fields};
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::centroids::{Assignment, coerced};
 use super::features::{Vectors, vector_type};
 use super::scoring::{one, returned};
+use crate::named::named;
 
 /// The function `kmeans_assign`.
 #[user_doc(
@@ -41,8 +42,6 @@ use super::scoring::{one, returned};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct KmeansAssign;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
     Fields::from(vec![Field::new("cluster", DataType::Int64, true), Field::new("distance", DataType::Float64, true)])
 });
@@ -50,13 +49,7 @@ static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
 const NAME: &str = "kmeans_assign";
 
 impl ScalarUDFImpl for KmeansAssign {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Struct(FIELDS.clone()))
@@ -99,9 +92,5 @@ impl ScalarUDFImpl for KmeansAssign {
         let valid: NullBuffer = assigned.iter().map(Option::is_some).collect();
         let columns: Vec<ArrayRef> = vec![Arc::new(clusters), Arc::new(distances)];
         returned(Arc::new(StructArray::try_new(FIELDS.clone(), columns, Some(valid))?), all_constant)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

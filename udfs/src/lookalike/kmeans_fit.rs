@@ -10,14 +10,12 @@
 //! * The model depends on the rows and the seed alone, not on the rows' order or parts.
 //! * Cost: O(n k d) a step, for every start; the rows stay in memory, 8 bytes a feature, twice while it fits.
 
-use std::sync::LazyLock;
-
 use datafusion_common::arrow::array::ArrayRef;
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion_common::{Result, ScalarValue, not_impl_err, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::format_state_name;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::centroids::{Centroids, model_type};
@@ -28,6 +26,7 @@ use super::spread::{Spread, standardise};
 use super::{clusters, options};
 use crate::InvalidArgument;
 use crate::arguments::{constant, text};
+use crate::named::named;
 
 /// The function `kmeans_fit`.
 #[user_doc(
@@ -54,18 +53,10 @@ use crate::arguments::{constant, text};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct KmeansFit;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const NAME: &str = "kmeans_fit";
 
 impl AggregateUDFImpl for KmeansFit {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(model_type())
@@ -114,10 +105,6 @@ impl AggregateUDFImpl for KmeansFit {
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         let field = |name| Field::new(format_state_name(args.name, name), state_type(), true).into();
         Ok(["features", "labels"].map(field).to_vec())
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

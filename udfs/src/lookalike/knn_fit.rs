@@ -8,14 +8,12 @@
 //! * Merges; how rows are parted changes the model by rounding only.
 //! * Cost: one pass; the seed's rows stay in memory, 8 bytes a feature, twice while it fits.
 
-use std::sync::LazyLock;
-
 use datafusion_common::arrow::array::{Array, ArrayRef};
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion_common::{Result, ScalarValue, not_impl_err, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::format_state_name;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::collected::Collected;
@@ -26,6 +24,7 @@ use super::options;
 use super::spread::Spread;
 use crate::InvalidArgument;
 use crate::arguments::constant;
+use crate::named::named;
 
 /// The function `knn_fit`.
 #[user_doc(
@@ -47,18 +46,10 @@ use crate::arguments::constant;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct KnnFit;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const NAME: &str = "knn_fit";
 
 impl AggregateUDFImpl for KnnFit {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(model_type())
@@ -91,10 +82,6 @@ impl AggregateUDFImpl for KnnFit {
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         let field = |name| Field::new(format_state_name(args.name, name), state_type(), true).into();
         Ok(["rows", "spread", "seeds", "labels"].map(field).to_vec())
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

@@ -8,18 +8,19 @@
 //! * Cost: a product with every member of the seed, as one of matrices: a thousand members cost some fifty times what a
 //!   linear model does.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{ArrayRef, Float64Array};
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::features::{Vectors, vector_type};
 use super::neighbours::{Neighbours, coerced};
 use super::scoring::{one, returned};
 use crate::InvalidArgument;
+use crate::named::named;
 
 /// Rows that are multiplied with the seeds at a time.
 const BLOCK: usize = 256;
@@ -46,18 +47,10 @@ const BLOCK: usize = 256;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct KnnScore;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const NAME: &str = "knn_score";
 
 impl ScalarUDFImpl for KnnScore {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Float64)
@@ -102,10 +95,6 @@ impl ScalarUDFImpl for KnnScore {
         };
         let result: ArrayRef = Arc::new(Float64Array::from(result));
         returned(result, all_constant)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

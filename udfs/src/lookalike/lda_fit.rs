@@ -10,14 +10,12 @@
 //! * Partial results merge; how rows are parted changes the model by rounding only.
 //! * Cost: O(n d²) time, O(d²) memory a group, and the rows that have a NULL feature.
 
-use std::sync::LazyLock;
-
 use datafusion_common::arrow::array::{Array, ArrayRef};
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion_common::{Result, ScalarValue, not_impl_err, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::format_state_name;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::class_moments::ClassMoments;
@@ -25,6 +23,7 @@ use super::features::{Vectors, label_type, labels, vector_type};
 use super::model::{model_type, no_model, state, state_type, states};
 use super::{discriminant, options};
 use crate::arguments::constant;
+use crate::named::named;
 
 /// The shrinkage that did best on retail data.
 const SHRINK: f64 = 0.2;
@@ -52,18 +51,10 @@ const SHRINK: f64 = 0.2;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct LdaFit;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const NAME: &str = "lda_fit";
 
 impl AggregateUDFImpl for LdaFit {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(model_type())
@@ -96,10 +87,6 @@ impl AggregateUDFImpl for LdaFit {
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         let field = |name| Field::new(format_state_name(args.name, name), state_type(), true).into();
         Ok(["moments", "incomplete others", "incomplete seeds"].map(field).to_vec())
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

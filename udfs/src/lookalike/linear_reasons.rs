@@ -16,7 +16,7 @@ use datafusion_common::arrow::array::{
 use datafusion_common::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::features::{Vectors, element, vector_type};
@@ -24,6 +24,7 @@ use super::model::{Models, coerced};
 use super::options;
 use super::scoring::{one, returned};
 use crate::InvalidArgument;
+use crate::named::named;
 
 /// The function `linear_reasons`.
 #[user_doc(
@@ -46,8 +47,6 @@ use crate::InvalidArgument;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct LinearReasons;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
     Fields::from(vec![Field::new("feature", DataType::Utf8, true), Field::new("contribution", DataType::Float64, true)])
 });
@@ -59,13 +58,7 @@ fn item() -> FieldRef {
 }
 
 impl ScalarUDFImpl for LinearReasons {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::List(item()))
@@ -112,10 +105,6 @@ impl ScalarUDFImpl for LinearReasons {
         let models = Models::new(NAME, &one(model, rows)?, constant(model))?;
         let result = reasons(models, &features.to_array(rows)?, &names.to_array()?, most)?;
         returned(Arc::new(result), all_constant)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

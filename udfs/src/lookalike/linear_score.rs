@@ -7,14 +7,13 @@
 //!   an array of another length than the model's.
 //! * Cost: one vectorised pass over the features.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::scoring::{score_types, scores};
+use crate::named::named;
 
 /// The function `linear_score`.
 #[user_doc(
@@ -38,18 +37,10 @@ use super::scoring::{score_types, scores};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct LinearScore;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const NAME: &str = "linear_score";
 
 impl ScalarUDFImpl for LinearScore {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Float64)
@@ -65,9 +56,5 @@ impl ScalarUDFImpl for LinearScore {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         scores(NAME, &args, |_| Ok(()), |score| score)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

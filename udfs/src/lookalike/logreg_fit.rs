@@ -10,14 +10,12 @@
 //! * The model depends on the rows alone, not on their order or parts.
 //! * Cost: some ten times O(n d²); the rows stay in memory, 8 bytes a feature, twice while it fits.
 
-use std::sync::LazyLock;
-
 use datafusion_common::arrow::array::ArrayRef;
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion_common::{Result, ScalarValue, not_impl_err, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::format_state_name;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::collected::Collected;
@@ -26,6 +24,7 @@ use super::model::{model_type, no_model, state_type};
 use super::{logistic, options};
 use crate::InvalidArgument;
 use crate::arguments::constant;
+use crate::named::named;
 
 /// The function `logreg_fit`.
 #[user_doc(
@@ -54,24 +53,10 @@ use crate::arguments::constant;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct LogregFit;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
-static ALIASES: LazyLock<Vec<String>> = LazyLock::new(|| vec!["propensity_fit".to_owned()]);
-
 const NAME: &str = "logreg_fit";
 
 impl AggregateUDFImpl for LogregFit {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn aliases(&self) -> &[String] {
-        &ALIASES
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME, alias "propensity_fit");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(model_type())
@@ -115,10 +100,6 @@ impl AggregateUDFImpl for LogregFit {
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         let field = |name| Field::new(format_state_name(args.name, name), state_type(), true).into();
         Ok(["features", "labels"].map(field).to_vec())
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

@@ -6,15 +6,14 @@
 //!   an array of another length than the model's, and a model of traits, which knows no probabilities.
 //! * Cost: one vectorised pass over the features and an exponential.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::scoring::{score_types, scores};
 use crate::InvalidArgument;
+use crate::named::named;
 
 /// The function `propensity`.
 #[user_doc(
@@ -41,18 +40,10 @@ use crate::InvalidArgument;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Propensity;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const NAME: &str = "propensity";
 
 impl ScalarUDFImpl for Propensity {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Float64)
@@ -68,10 +59,6 @@ impl ScalarUDFImpl for Propensity {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         scores(NAME, &args, has_probabilities, |score| 1.0 / (1.0 + (-score).exp()))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

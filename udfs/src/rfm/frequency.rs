@@ -6,19 +6,20 @@
 //! * With DISTINCT events at the same instant count once.
 //! * Cost: O(1) a row, 8 bytes a group; with DISTINCT O(log n) a row and at most 32 bytes for each different instant.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array};
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
 use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, EmitTo, GroupsAccumulator, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl, EmitTo, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::distinct::state_field;
 use super::events::{coerced, each_event};
 use super::tally::Tally;
 use crate::arguments::{constant, duration};
+use crate::named::named;
 use crate::single_group::{Groups, SingleGroup};
 
 /// The function `frequency`.
@@ -45,16 +46,8 @@ use crate::single_group::{Groups, SingleGroup};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Frequency;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl AggregateUDFImpl for Frequency {
-    fn name(&self) -> &str {
-        "frequency"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("frequency");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Int64)
@@ -93,10 +86,6 @@ impl AggregateUDFImpl for Frequency {
 
     fn default_value(&self, _: &DataType) -> Result<ScalarValue> {
         Ok(ScalarValue::Int64(Some(0)))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

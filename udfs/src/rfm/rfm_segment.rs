@@ -6,16 +6,17 @@
 //! * A NULL score, or a NULL map: NULL.
 //! * Cost: O(segments) a row.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{ArrayRef, AsArray, StringBuilder};
 use datafusion_common::arrow::datatypes::{DataType, Int32Type};
 use datafusion_common::{Result, ScalarValue, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::segment_map::SegmentMap;
 use crate::InvalidArgument;
+use crate::named::named;
 
 /// The function `rfm_segment`.
 #[user_doc(
@@ -41,16 +42,8 @@ use crate::InvalidArgument;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct RfmSegment;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl ScalarUDFImpl for RfmSegment {
-    fn name(&self) -> &str {
-        "rfm_segment"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("rfm_segment");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Utf8)
@@ -93,10 +86,6 @@ impl ScalarUDFImpl for RfmSegment {
         } else {
             ColumnarValue::Array(result)
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

@@ -6,18 +6,17 @@
 //!   none: 0.
 //! * Cost: one scan, and that of the bytes of the bitmaps of these keys.
 
-use std::sync::LazyLock;
-
 use datafusion_common::arrow::datatypes::{DataType, FieldRef};
 use datafusion_common::{Result, ScalarValue};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::AggregateOrderSensitivity;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::expression::Expression;
 use super::selection::{Output, Selection, coerce, state_fields};
 use crate::arguments::{constant, text};
+use crate::named::named;
 
 /// The function `intersect_count`.
 #[user_doc(
@@ -39,16 +38,8 @@ use crate::arguments::{constant, text};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct IntersectCount;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl AggregateUDFImpl for IntersectCount {
-    fn name(&self) -> &str {
-        "intersect_count"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("intersect_count");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Int64)
@@ -77,9 +68,5 @@ impl AggregateUDFImpl for IntersectCount {
 
     fn default_value(&self, _: &DataType) -> Result<ScalarValue> {
         Ok(ScalarValue::from(0_i64))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

@@ -6,17 +6,18 @@
 //! Values are compared as texts, letter by letter: bring them into one form first (case, accents, spaces).
 //! Cost: some 20 to 100 ns for names; bounded edit distances end at once for texts whose letters are too different.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{ArrayRef, AsArray, Int16Array, StringViewArray};
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_common::{Result, ScalarValue, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::comparison::Comparison;
 use super::distance::Scratch;
 use crate::InvalidArgument;
+use crate::named::named;
 
 /// The function `fs_compare`.
 #[user_doc(
@@ -45,16 +46,8 @@ use crate::InvalidArgument;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct FsCompare;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl ScalarUDFImpl for FsCompare {
-    fn name(&self) -> &str {
-        "fs_compare"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("fs_compare");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Int16)
@@ -93,10 +86,6 @@ impl ScalarUDFImpl for FsCompare {
         } else {
             ColumnarValue::Array(levels)
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

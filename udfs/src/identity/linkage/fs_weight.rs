@@ -8,16 +8,17 @@
 //! * A model or an array of levels that is NULL: NULL. A level that the model does not have: an error.
 //! * Cost: some nanoseconds a comparison.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, Float64Builder, ListArray};
 use datafusion_common::arrow::datatypes::{DataType, Field, Float64Type, Int16Type};
 use datafusion_common::{Result, ScalarValue, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::model::{Models, Weights, is_model};
 use crate::InvalidArgument;
+use crate::named::named;
 
 /// The function `fs_weight`.
 #[user_doc(
@@ -47,20 +48,12 @@ use crate::InvalidArgument;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct FsWeight;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 fn list(item: DataType) -> DataType {
     DataType::List(Arc::new(Field::new_list_field(item, true)))
 }
 
 impl ScalarUDFImpl for FsWeight {
-    fn name(&self) -> &str {
-        "fs_weight"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("fs_weight");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Float64)
@@ -103,10 +96,6 @@ impl ScalarUDFImpl for FsWeight {
         } else {
             ColumnarValue::Array(weights)
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 
