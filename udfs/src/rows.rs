@@ -77,8 +77,18 @@ pub(crate) fn evaluate(
     args: &ScalarFunctionArgs,
     kernel: impl FnOnce(&[ArrayRef]) -> Result<ArrayRef>,
 ) -> Result<ColumnarValue> {
-    let columns = args.args.iter().map(|value| value.to_array(row_count(args))).collect::<Result<Vec<_>>>()?;
-    constant_for_constants(&args.args, kernel(&columns)?)
+    evaluate_some(args, &args.args, kernel)
+}
+
+/// The same on some of a call's arguments, where others are options that were read before.
+pub(crate) fn evaluate_some(
+    args: &ScalarFunctionArgs,
+    some: &[ColumnarValue],
+    kernel: impl FnOnce(&[ArrayRef]) -> Result<ArrayRef>,
+) -> Result<ColumnarValue> {
+    let rows = if is_constant(some) { 1 } else { args.number_rows };
+    let columns = some.iter().map(|value| value.to_array(rows)).collect::<Result<Vec<_>>>()?;
+    constant_for_constants(some, kernel(&columns)?)
 }
 
 /// The rows of a call: one if all arguments are constants.

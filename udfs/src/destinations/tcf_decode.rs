@@ -11,12 +11,13 @@ use datafusion_common::arrow::array::{
 };
 use datafusion_common::arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Fields};
-use datafusion_common::{Result, ScalarValue, plan_err, resources_err};
+use datafusion_common::{Result, plan_err, resources_err};
 use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::tc_string::{Publisher, TcString, numbers_in};
 use crate::named::named;
+use crate::rows::evaluate;
 
 /// How many vendors all strings of a batch may list.
 const MAX_VENDORS: usize = 64 << 20;
@@ -58,19 +59,12 @@ impl ScalarUDFImpl for TcfDecode {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [text] = args.args.as_slice() else {
-            return plan_err!("tcf_decode takes a TC string as text");
-        };
-        let constant = matches!(text, ColumnarValue::Scalar(_));
-        let texts = text.to_array(if constant { 1 } else { args.number_rows })?;
-        let read: Vec<_> = texts.as_string::<i32>().iter().map(|text| TcString::read(text?)).collect();
-        let (fields, columns) = decoded(&read)?;
-        let known: NullBuffer = read.iter().map(Option::is_some).collect();
-        let result = StructArray::try_new_with_length(fields, columns, Some(known), read.len())?;
-        Ok(if constant {
-            ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)
-        } else {
-            ColumnarValue::Array(Arc::new(result))
+        evaluate(&args, |columns| {
+            let [texts] = columns else { return plan_err!("tcf_decode takes a TC string as text") };
+            let read: Vec<_> = texts.as_string::<i32>().iter().map(|text| TcString::read(text?)).collect();
+            let (fields, columns) = decoded(&read)?;
+            let known: NullBuffer = read.iter().map(Option::is_some).collect();
+            Ok(Arc::new(StructArray::try_new_with_length(fields, columns, Some(known), read.len())?))
         })
     }
 }
@@ -223,6 +217,8 @@ fn decoded(strings: &[Option<TcString>]) -> Result<(Fields, Vec<ArrayRef>)> {
 #[cfg(test)]
 mod tests {
     use super::super::tc_string::tests::Writer;
+    use datafusion_common::ScalarValue;
+
     use super::*;
 
     #[test]

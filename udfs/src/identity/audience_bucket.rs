@@ -33,6 +33,7 @@ use twox_hash::XxHash3_64;
 use super::key_bytes::{KeyBytes, is_key_type};
 use crate::InvalidArgument;
 use crate::named::named;
+use crate::rows::evaluate_some;
 
 /// The function `audience_bucket`.
 #[user_doc(
@@ -92,15 +93,7 @@ impl ScalarUDFImpl for AudienceBucket {
             return Ok(ColumnarValue::Scalar(ScalarValue::Int32(None)));
         };
         let buckets = u32::try_from(buckets).map_err(|_| invalid_buckets(buckets))?;
-        let constant = keys.iter().all(|key| matches!(key, ColumnarValue::Scalar(_)));
-        let rows = if constant { 1 } else { args.number_rows };
-        let keys = keys.iter().map(|key| key.to_array(rows)).collect::<Result<Vec<_>>>()?;
-        let result = bucket_of(&keys, buckets)?;
-        Ok(if constant {
-            ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)
-        } else {
-            ColumnarValue::Array(Arc::new(result))
-        })
+        evaluate_some(&args, keys, |keys| Ok(Arc::new(bucket_of(keys, buckets)?)))
     }
 }
 

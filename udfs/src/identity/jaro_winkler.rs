@@ -15,8 +15,9 @@ use datafusion_common::{Result, plan_err};
 use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
-use super::texts::{by_rows, text_types};
+use super::texts::text_types;
 use crate::named::named;
+use crate::rows::evaluate;
 
 /// The function `jaro_winkler`.
 #[user_doc(
@@ -53,7 +54,7 @@ impl ScalarUDFImpl for JaroWinkler {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        by_rows(&args, |columns| {
+        evaluate(&args, |columns| {
             let [a, b] = columns else { return plan_err!("jaro_winkler takes two texts") };
             let rows = a.as_string_view().iter().zip(b.as_string_view());
             let similar: Float64Array = rows.map(|(a, b)| Some(similarity(a?, b?))).collect();

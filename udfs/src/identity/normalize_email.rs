@@ -16,9 +16,10 @@ use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
-use super::texts::{by_rows, rewritten, text_types};
+use super::texts::{rewritten, text_types};
 use crate::InvalidArgument;
 use crate::named::named;
+use crate::rows::evaluate;
 
 /// The function `normalize_email`.
 #[user_doc(
@@ -68,7 +69,7 @@ impl ScalarUDFImpl for NormalizeEmail {
             },
             Some(_) => return Err(InvalidArgument::error(format!("{NAME}: the rules have to be a constant text"))),
         };
-        by_rows(&args, |columns| match columns.first() {
+        evaluate(&args, |columns| match columns.first() {
             Some(emails) => Ok(rewritten(emails, |email, result| normalized(email, provider, result))),
             None => plan_err!("{NAME} takes an address"),
         })

@@ -21,9 +21,10 @@ use datafusion_macros::user_doc;
 use phonenumber::metadata::DATABASE;
 use phonenumber::{Mode, country};
 
-use super::texts::{by_rows, text_types};
+use super::texts::text_types;
 use crate::InvalidArgument;
 use crate::named::named;
+use crate::rows::evaluate;
 
 /// The function `normalize_phone`.
 #[user_doc(
@@ -61,7 +62,7 @@ impl ScalarUDFImpl for NormalizePhone {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        by_rows(&args, |columns| match columns {
+        evaluate(&args, |columns| match columns {
             [phones] => normalized_all(phones, None),
             [phones, regions] => normalized_all(phones, Some(regions)),
             _ => plan_err!("{NAME} takes a number and a region"),

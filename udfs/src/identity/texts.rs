@@ -1,11 +1,10 @@
-//! What functions of texts have in common: their arguments, row by row, and one row for constants.
+//! What functions of texts have in common: the types of their arguments, and texts that become others row by row.
 
 use std::sync::Arc;
 
 use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_common::{Result, ScalarValue, plan_err};
-use datafusion_expr::{ColumnarValue, ScalarFunctionArgs};
+use datafusion_common::{Result, plan_err};
 
 /// Text for each of the arguments.
 ///
@@ -27,22 +26,6 @@ fn is_text(given: &DataType) -> bool {
         DataType::Dictionary(_, value) => is_text(value),
         other => other.is_string() || other.is_null(),
     }
-}
-
-/// Calls `each` with all arguments as arrays: of one row if they are constants, whose result is then a constant.
-pub(super) fn by_rows(
-    args: &ScalarFunctionArgs,
-    each: impl FnOnce(&[ArrayRef]) -> Result<ArrayRef>,
-) -> Result<ColumnarValue> {
-    let constant = args.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
-    let rows = if constant { 1 } else { args.number_rows };
-    let arrays = args.args.iter().map(|value| value.to_array(rows)).collect::<Result<Vec<_>>>()?;
-    let result = each(&arrays)?;
-    Ok(if constant {
-        ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)
-    } else {
-        ColumnarValue::Array(result)
-    })
 }
 
 /// The text that `of` appends for each row, NULL where it says so.
@@ -91,7 +74,7 @@ macro_rules! text_function {
                 &self,
                 args: datafusion_expr::ScalarFunctionArgs,
             ) -> datafusion_common::Result<datafusion_expr::ColumnarValue> {
-                super::texts::by_rows(&args, |columns| match columns {
+                crate::rows::evaluate(&args, |columns| match columns {
                     [texts] => Ok(super::texts::rewritten(texts, $of)),
                     _ => datafusion_common::plan_err!("{} takes a text", self.name()),
                 })

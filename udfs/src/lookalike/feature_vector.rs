@@ -11,13 +11,14 @@ use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, Float64Array, Li
 use datafusion_common::arrow::buffer::{BooleanBuffer, NullBuffer, OffsetBuffer};
 use datafusion_common::arrow::compute::cast;
 use datafusion_common::arrow::datatypes::{DataType, Field, Float64Type};
-use datafusion_common::{Result, ScalarValue, plan_err};
+use datafusion_common::{Result, plan_err};
 use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::features::doubles;
 use crate::InvalidArgument;
 use crate::named::named;
+use crate::rows::{evaluate, row_count};
 
 /// How many rows are laid out at a time, so that what is written stays in the cache.
 const BLOCK: usize = 64;
@@ -61,18 +62,9 @@ impl ScalarUDFImpl for FeatureVector {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let constant = args.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
-        let rows = if constant { 1 } else { args.number_rows };
-        let columns = args
-            .args
-            .iter()
-            .map(|value| Ok(cast(&value.to_array(rows)?, &DataType::Float64)?))
-            .collect::<Result<Vec<ArrayRef>>>()?;
-        let result = vectors(&columns, rows)?;
-        Ok(if constant {
-            ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)
-        } else {
-            ColumnarValue::Array(Arc::new(result))
+        evaluate(&args, |columns| {
+            let columns = columns.iter().map(|column| Ok(cast(column, &DataType::Float64)?));
+            Ok(Arc::new(vectors(&columns.collect::<Result<Vec<_>>>()?, row_count(&args))?))
         })
     }
 }

@@ -22,9 +22,10 @@ use datafusion_macros::user_doc;
 use super::features::{Vectors, element, vector_type};
 use super::model::{Models, coerced};
 use super::options;
-use super::scoring::{one, returned};
+use super::scoring::Scored;
 use crate::InvalidArgument;
 use crate::named::named;
+use crate::rows::constant_for_constants;
 
 /// The function `linear_reasons`.
 #[user_doc(
@@ -88,7 +89,7 @@ impl ScalarUDFImpl for LinearReasons {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [model, features, names, rest @ ..] = args.args.as_slice() else {
+        let [_, _, names, rest @ ..] = args.args.as_slice() else {
             return plan_err!("{NAME} takes a model, features and names");
         };
         let most = match rest.first() {
@@ -99,12 +100,10 @@ impl ScalarUDFImpl for LinearReasons {
         let ColumnarValue::Scalar(names) = names else {
             return Err(InvalidArgument::error(format!("{NAME}: the names have to be a constant")));
         };
-        let constant = |value: &ColumnarValue| matches!(value, ColumnarValue::Scalar(_));
-        let all_constant = constant(model) && constant(features);
-        let rows = if all_constant { 1 } else { args.number_rows };
-        let models = Models::new(NAME, &one(model, rows)?, constant(model))?;
-        let result = reasons(models, &features.to_array(rows)?, &names.to_array()?, most)?;
-        returned(Arc::new(result), all_constant)
+        let Scored { models, one_model, features, .. } = Scored::new(NAME, &args)?;
+        let models = Models::new(NAME, &models, one_model)?;
+        let result = reasons(models, &features, &names.to_array()?, most)?;
+        constant_for_constants(&args.args, Arc::new(result))
     }
 }
 

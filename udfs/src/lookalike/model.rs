@@ -35,13 +35,20 @@ pub(super) fn model_type() -> DataType {
 /// # Errors
 /// If it does not have the fields of one.
 pub(super) fn coerced(function: &str, given: &DataType) -> Result<DataType> {
-    let same = |fields: &Fields| {
-        fields.len() == FIELDS.len() && fields.iter().zip(FIELDS.iter()).all(|(a, b)| a.name() == b.name())
-    };
+    as_fields(function, given, &FIELDS, "lda_fit, logreg_fit or traits_fit")
+}
+
+/// The struct of `wanted`, if that is what is given, or NULL.
+///
+/// # Errors
+/// If it is not, with the `fits` that return one.
+pub(super) fn as_fields(function: &str, given: &DataType, wanted: &Fields, fits: &str) -> Result<DataType> {
+    let same =
+        |fields: &Fields| fields.len() == wanted.len() && fields.iter().zip(wanted).all(|(a, b)| a.name() == b.name());
     match given {
-        DataType::Null => Ok(model_type()),
-        DataType::Struct(fields) if same(fields) => Ok(model_type()),
-        other => plan_err!("{function} takes a model of lda_fit, logreg_fit or traits_fit, not {other}"),
+        DataType::Null => Ok(DataType::Struct(wanted.clone())),
+        DataType::Struct(fields) if same(fields) => Ok(DataType::Struct(wanted.clone())),
+        other => plan_err!("{function} takes a model of {fits}, not {other}"),
     }
 }
 

@@ -11,6 +11,7 @@ use datafusion_common::arrow::datatypes::DataType;
 use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
+use super::model::coerced;
 use super::scoring::{score_types, scores};
 use crate::InvalidArgument;
 use crate::named::named;
@@ -50,7 +51,7 @@ impl ScalarUDFImpl for Propensity {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        score_types(NAME, types)
+        score_types(NAME, types, coerced)
     }
 
     fn is_strict(&self) -> bool {

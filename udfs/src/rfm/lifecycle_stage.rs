@@ -21,6 +21,7 @@ use super::stages::Stages;
 use crate::InvalidArgument;
 use crate::arguments::instant_type;
 use crate::named::named;
+use crate::rows::evaluate_some;
 
 /// The function `lifecycle_stage`.
 #[user_doc(
@@ -81,15 +82,7 @@ impl ScalarUDFImpl for LifecycleStage {
         let Some(instants) = args.args.get(..3) else {
             return plan_err!("lifecycle_stage takes the first and the last event, and as_of");
         };
-        let constant = instants.iter().all(|instant| matches!(instant, ColumnarValue::Scalar(_)));
-        let rows = if constant { 1 } else { args.number_rows };
-        let instants = instants.iter().map(|instant| instant.to_array(rows)).collect::<Result<Vec<_>>>()?;
-        let result = of(&instants, stages)?;
-        Ok(if constant {
-            ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)
-        } else {
-            ColumnarValue::Array(result)
-        })
+        evaluate_some(&args, instants, |instants| of(instants, stages))
     }
 }
 

@@ -17,6 +17,7 @@ use datafusion_macros::user_doc;
 use super::segment_map::SegmentMap;
 use crate::InvalidArgument;
 use crate::named::named;
+use crate::rows::evaluate_some;
 
 /// The function `rfm_segment`.
 #[user_doc(
@@ -77,15 +78,7 @@ impl ScalarUDFImpl for RfmSegment {
         let Some(scores) = args.args.get(..3) else {
             return plan_err!("rfm_segment takes three scores");
         };
-        let constant = scores.iter().all(|score| matches!(score, ColumnarValue::Scalar(_)));
-        let rows = if constant { 1 } else { args.number_rows };
-        let scores = scores.iter().map(|score| score.to_array(rows)).collect::<Result<Vec<_>>>()?;
-        let result = segments(&scores, &map);
-        Ok(if constant {
-            ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)
-        } else {
-            ColumnarValue::Array(result)
-        })
+        evaluate_some(&args, scores, |scores| Ok(segments(scores, &map)))
     }
 }
 

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use datafusion_common::arrow::array::{ArrayRef, AsArray, Int16Array, StringViewArray};
+use datafusion_common::arrow::array::{AsArray, Int16Array, StringViewArray};
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
@@ -18,6 +18,7 @@ use super::comparison::Comparison;
 use super::distance::Scratch;
 use crate::InvalidArgument;
 use crate::named::named;
+use crate::rows::evaluate_some;
 
 /// The function `fs_compare`.
 #[user_doc(
@@ -69,7 +70,7 @@ impl ScalarUDFImpl for FsCompare {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [compare, l, r] = args.args.as_slice() else {
+        let [compare, values @ ..] = args.args.as_slice() else {
             return plan_err!("fs_compare takes a comparison and two values");
         };
         let compare: Comparison = match compare {
@@ -77,14 +78,9 @@ impl ScalarUDFImpl for FsCompare {
             ColumnarValue::Scalar(ScalarValue::Utf8(None)) => return Ok(ScalarValue::Int16(None).into()),
             _ => return Err(invalid("the comparison has to be a constant")),
         };
-        let constant = matches!((l, r), (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_)));
-        let rows = if constant { 1 } else { args.number_rows };
-        let (l, r) = (l.to_array(rows)?, r.to_array(rows)?);
-        let levels: ArrayRef = Arc::new(levels(&compare, l.as_string_view(), r.as_string_view()));
-        Ok(if constant {
-            ColumnarValue::Scalar(ScalarValue::try_from_array(&levels, 0)?)
-        } else {
-            ColumnarValue::Array(levels)
+        evaluate_some(&args, values, |values| match values {
+            [l, r] => Ok(Arc::new(levels(&compare, l.as_string_view(), r.as_string_view()))),
+            _ => plan_err!("fs_compare takes a comparison and two values"),
         })
     }
 }
