@@ -20,7 +20,7 @@ use datafusion_macros::user_doc;
 use twox_hash::XxHash3_128;
 
 use super::identifiers::{Identifiers, Reading, Regions, coerced, values};
-use crate::arguments::constant;
+use crate::arguments::{constant, refuse_distinct};
 use crate::named::named;
 
 const FUNCTION: &str = "hash_audit";
@@ -73,9 +73,7 @@ impl AggregateUDFImpl for HashAudit {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if args.is_distinct {
-            return plan_err!("hash_audit does not take DISTINCT, select the distinct values in a sub-query");
-        }
+        refuse_distinct(FUNCTION, &args, "select distinct values in a sub-query")?;
         let platform = constant(FUNCTION, "the platform", &args, 0)?;
         let field = constant(FUNCTION, "the field", &args, 1)?;
         let identifiers = Identifiers::of(FUNCTION, &platform, &field)?;

@@ -216,9 +216,9 @@ fn decoded(strings: &[Option<TcString>]) -> Result<(Fields, Vec<ArrayRef>)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tc_string::tests::Writer;
     use datafusion_common::ScalarValue;
 
+    use super::super::tc_string::tests::Writer;
     use super::*;
 
     #[test]

@@ -14,7 +14,7 @@ use std::sync::{Arc, LazyLock};
 use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, StructArray};
 use datafusion_common::arrow::buffer::OffsetBuffer;
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type};
-use datafusion_common::{Result, ScalarValue, not_impl_err, plan_err};
+use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::format_state_name;
 use datafusion_expr::{Accumulator, AggregateUDFImpl};
@@ -24,7 +24,7 @@ use super::features::{label_type, labels};
 use super::model::{state, state_type, states};
 use super::options;
 use crate::InvalidArgument;
-use crate::arguments::constant;
+use crate::arguments::{constant, refuse_distinct};
 use crate::named::named;
 
 /// The function `calibration`.
@@ -82,9 +82,7 @@ impl AggregateUDFImpl for Calibration {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if args.is_distinct {
-            return not_impl_err!("{NAME}(DISTINCT ...), take SELECT DISTINCT in a sub-query");
-        }
+        refuse_distinct(NAME, &args, "select distinct rows in a sub-query")?;
         let bins = match args.exprs.len() {
             0..3 => 10,
             _ => options::whole(NAME, "bins", &constant(NAME, "bins", &args, 2)?, 1, 1000)?,

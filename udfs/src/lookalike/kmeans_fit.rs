@@ -12,7 +12,7 @@
 
 use datafusion_common::arrow::array::ArrayRef;
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion_common::{Result, ScalarValue, not_impl_err, plan_err};
+use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::format_state_name;
 use datafusion_expr::{Accumulator, AggregateUDFImpl};
@@ -25,6 +25,7 @@ use super::model::state_type;
 use super::spread::{Spread, standardise};
 use super::{clusters, options};
 use crate::InvalidArgument;
+use crate::arguments::refuse_distinct;
 use crate::arguments::{constant, text};
 use crate::named::named;
 
@@ -78,9 +79,7 @@ impl AggregateUDFImpl for KmeansFit {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if args.is_distinct {
-            return not_impl_err!("{NAME}(DISTINCT ...), take SELECT DISTINCT in a sub-query");
-        }
+        refuse_distinct(NAME, &args, "select distinct rows in a sub-query")?;
         let option = |name, place, default, low, high| match args.exprs.len() {
             given if given <= place => Ok(default),
             _ => options::whole(NAME, name, &constant(NAME, name, &args, place)?, low, high),

@@ -10,7 +10,7 @@
 
 use datafusion_common::arrow::array::{Array, ArrayRef};
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion_common::{Result, ScalarValue, not_impl_err, plan_err};
+use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::format_state_name;
 use datafusion_expr::{Accumulator, AggregateUDFImpl};
@@ -23,7 +23,7 @@ use super::neighbours::{Neighbours, model_type};
 use super::options;
 use super::spread::Spread;
 use crate::InvalidArgument;
-use crate::arguments::constant;
+use crate::arguments::{constant, refuse_distinct};
 use crate::named::named;
 
 /// The function `knn_fit`.
@@ -69,9 +69,7 @@ impl AggregateUDFImpl for KnnFit {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if args.is_distinct {
-            return not_impl_err!("{NAME}(DISTINCT ...), take SELECT DISTINCT in a sub-query");
-        }
+        refuse_distinct(NAME, &args, "select distinct rows in a sub-query")?;
         let k = match args.exprs.len() {
             0..3 => 10,
             _ => options::whole(NAME, "k", &constant(NAME, "k", &args, 2)?, 1, 10_000)?,

@@ -12,7 +12,7 @@
 
 use datafusion_common::arrow::array::{Array, ArrayRef};
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion_common::{Result, ScalarValue, not_impl_err, plan_err};
+use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::format_state_name;
 use datafusion_expr::{Accumulator, AggregateUDFImpl};
@@ -22,7 +22,7 @@ use super::class_moments::ClassMoments;
 use super::features::{Vectors, label_type, labels, vector_type};
 use super::model::{model_type, no_model, state, state_type, states};
 use super::{discriminant, options};
-use crate::arguments::constant;
+use crate::arguments::{constant, refuse_distinct};
 use crate::named::named;
 
 /// The shrinkage that did best on retail data.
@@ -74,9 +74,7 @@ impl AggregateUDFImpl for LdaFit {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if args.is_distinct {
-            return not_impl_err!("{NAME}(DISTINCT ...), take SELECT DISTINCT in a sub-query");
-        }
+        refuse_distinct(NAME, &args, "select distinct rows in a sub-query")?;
         let shrink = match args.exprs.len() {
             0..3 => SHRINK,
             _ => options::number(NAME, "shrink", &constant(NAME, "shrink", &args, 2)?, 0.0, 1.0)?,

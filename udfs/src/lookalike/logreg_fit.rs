@@ -12,7 +12,7 @@
 
 use datafusion_common::arrow::array::ArrayRef;
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion_common::{Result, ScalarValue, not_impl_err, plan_err};
+use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::format_state_name;
 use datafusion_expr::{Accumulator, AggregateUDFImpl};
@@ -23,7 +23,7 @@ use super::features::{label_type, vector_type};
 use super::model::{model_type, no_model, state_type};
 use super::{logistic, options};
 use crate::InvalidArgument;
-use crate::arguments::constant;
+use crate::arguments::{constant, refuse_distinct};
 use crate::named::named;
 
 /// The function `logreg_fit`.
@@ -80,9 +80,7 @@ impl AggregateUDFImpl for LogregFit {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if args.is_distinct {
-            return not_impl_err!("{NAME}(DISTINCT ...), take SELECT DISTINCT in a sub-query");
-        }
+        refuse_distinct(NAME, &args, "select distinct rows in a sub-query")?;
         let l2 = match args.exprs.len() {
             0..3 => 1.0,
             _ => options::number(NAME, "l2", &constant(NAME, "l2", &args, 2)?, 0.0, f64::INFINITY)?,

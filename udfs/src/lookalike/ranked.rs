@@ -2,7 +2,7 @@
 
 use datafusion_common::arrow::array::{ArrayRef, AsArray};
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
-use datafusion_common::{Result, ScalarValue, not_impl_err, plan_err};
+use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::Accumulator;
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::format_state_name;
@@ -11,7 +11,7 @@ use super::features::{label_type, labels};
 use super::model::{state, state_type, states};
 use super::options;
 use crate::InvalidArgument;
-use crate::arguments::constant;
+use crate::arguments::{constant, refuse_distinct};
 
 /// The types of a score, a label and, if it is taken, a share.
 ///
@@ -44,9 +44,7 @@ pub(super) fn accumulator(
     args: &AccumulatorArgs,
     measure: fn(&[Peers], f64) -> Option<f64>,
 ) -> Result<Box<dyn Accumulator>> {
-    if args.is_distinct {
-        return not_impl_err!("{function}(DISTINCT ...), take SELECT DISTINCT in a sub-query");
-    }
+    refuse_distinct(function, args, "select distinct rows in a sub-query")?;
     let share = match args.exprs.len() {
         0..3 => 1.0,
         _ => options::number(function, "share", &constant(function, "share", args, 2)?, f64::MIN_POSITIVE, 1.0)?,

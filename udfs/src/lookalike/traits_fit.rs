@@ -13,7 +13,7 @@
 
 use datafusion_common::arrow::array::{Array, ArrayRef};
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion_common::{Result, ScalarValue, not_impl_err, plan_err};
+use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::format_state_name;
 use datafusion_expr::{Accumulator, AggregateUDFImpl};
@@ -22,6 +22,7 @@ use datafusion_macros::user_doc;
 use super::features::{Vectors, label_type, labels, same_width, vector_type};
 use super::model::{LinearModel, model_type, no_model, state, state_type, states};
 use crate::InvalidArgument;
+use crate::arguments::refuse_distinct;
 use crate::named::named;
 
 /// The function `traits_fit`.
@@ -63,9 +64,7 @@ impl AggregateUDFImpl for TraitsFit {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if args.is_distinct {
-            return not_impl_err!("{NAME}(DISTINCT ...), take SELECT DISTINCT in a sub-query");
-        }
+        refuse_distinct(NAME, &args, "select distinct rows in a sub-query")?;
         Ok(Box::new(Fit::default()))
     }
 

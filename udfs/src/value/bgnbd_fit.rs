@@ -64,7 +64,7 @@ impl AggregateUDFImpl for BgNbdFit {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(Fitting::<3, Self>::new(fitted(&BGNBD), args.is_distinct)?))
+        Ok(Box::new(Fitting::<3, Self>::new(fitted(&BGNBD), &args)?))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {

@@ -55,7 +55,7 @@ impl AggregateUDFImpl for GgFit {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(Fitting::<2, Self>::new(fitted(&GAMMA_GAMMA), args.is_distinct)?))
+        Ok(Box::new(Fitting::<2, Self>::new(fitted(&GAMMA_GAMMA), &args)?))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {

@@ -24,7 +24,7 @@ use super::comparison::Comparison;
 use super::model::{Model, fields};
 use super::training::{Pattern, Seen, fit};
 use crate::InvalidArgument;
-use crate::arguments::constant;
+use crate::arguments::{constant, refuse_distinct};
 use crate::named::named;
 
 /// How many comparisons a pattern holds.
@@ -97,9 +97,7 @@ impl AggregateUDFImpl for FsTrain {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if args.is_distinct {
-            return plan_err!("fs_train does not take DISTINCT, it counts how often levels come up");
-        }
+        refuse_distinct("fs_train", &args, "it counts how often levels come up")?;
         let compare = match constant("fs_train", "compare", &args, 3)? {
             ScalarValue::List(compare) if compare.is_valid(0) => compare.value(0),
             _ => return Err(invalid("compare has to be an array of comparisons")),
