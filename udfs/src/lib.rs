@@ -34,6 +34,7 @@ pub mod identity;
 mod invalid_argument;
 pub mod lookalike;
 mod named;
+mod phone;
 pub mod places;
 pub mod rfm;
 mod rows;

@@ -12,10 +12,11 @@ use datafusion_expr::{ColumnarValue, ScalarFunctionArgs};
 use phonenumber::country;
 use sha2::{Digest, Sha256};
 
+use super::clean;
 use super::rules::{Form, Rule, rule};
-use super::{clean, phone};
 use crate::InvalidArgument;
 use crate::arguments::text;
+use crate::phone;
 use crate::rows::{constant_for_constants, row_count};
 
 /// SHA-256 of no bytes: what careless programs send for a missing value.
