@@ -3,6 +3,7 @@
 mod audience_bucket;
 mod component_map;
 mod damerau_levenshtein;
+mod distance;
 mod double_metaphone;
 mod double_metaphone_alt;
 mod folding;

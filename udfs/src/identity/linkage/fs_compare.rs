@@ -15,8 +15,8 @@ use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::comparison::Comparison;
-use super::distance::Scratch;
 use crate::InvalidArgument;
+use crate::identity::distance::Scratch;
 use crate::named::named;
 use crate::rows::evaluate_some;
 
