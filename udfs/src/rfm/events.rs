@@ -1,10 +1,11 @@
 //! Which events count: those up to an instant, and not too long before it.
 
-use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use datafusion_common::arrow::array::{ArrayRef, AsArray, BooleanArray};
 use datafusion_common::arrow::datatypes::{DataType, TimestampMicrosecondType};
 use datafusion_common::{Result, plan_err};
 
 use crate::arguments::{DURATION, instant_type};
+use crate::single_group::passes;
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
@@ -41,7 +42,7 @@ pub(super) fn each_event(
     for (row, (instant, as_of)) in instants.iter().zip(as_of).enumerate() {
         let (Some(instant), Some(as_of)) = (instant, as_of) else { continue };
         let recent = window.is_none_or(|window| instant > as_of.saturating_sub(window));
-        if instant <= as_of && recent && filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row)) {
+        if instant <= as_of && recent && passes(filter, row) {
             each(row, instant, as_of);
         }
     }
