@@ -14,6 +14,7 @@ use datafusion_macros::user_doc;
 
 use super::ranked::{self, Peers};
 use crate::named::named;
+use crate::rows::{Taken, coerce};
 
 /// The function `auc`.
 #[user_doc(
@@ -44,7 +45,7 @@ impl AggregateUDFImpl for Auc {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        ranked::types(NAME, types, false)
+        coerce(NAME, types, &[("score", Taken::Number), ("label", Taken::Label)], 2)
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {

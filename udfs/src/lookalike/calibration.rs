@@ -16,16 +16,16 @@ use datafusion_common::arrow::buffer::OffsetBuffer;
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type};
 use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::utils::format_state_name;
 use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
-use super::features::{label_type, labels};
-use super::model::{state, state_type, states};
+use super::features::labels;
+use super::model::{state, state_fields, states};
 use super::options;
 use crate::InvalidArgument;
 use crate::arguments::{constant, refuse_distinct};
 use crate::named::named;
+use crate::rows::{Taken, coerce};
 
 /// The function `calibration`.
 #[user_doc(
@@ -71,14 +71,8 @@ impl AggregateUDFImpl for Calibration {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        let number = |given: &DataType| given.is_numeric() || given.is_null();
-        match types {
-            [score, label] if number(score) => Ok(vec![DataType::Float64, label_type(NAME, label)?]),
-            [score, label, bins] if number(score) && (bins.is_integer() || bins.is_null()) => {
-                Ok(vec![DataType::Float64, label_type(NAME, label)?, DataType::Int64])
-            }
-            _ => plan_err!("{NAME} takes a probability and a label, and at most bins as an integer"),
-        }
+        let parameters = [("probability", Taken::Number), ("label", Taken::Label), ("bins", Taken::Integer)];
+        coerce(NAME, types, &parameters, 2)
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
@@ -91,7 +85,7 @@ impl AggregateUDFImpl for Calibration {
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        Ok(vec![Field::new(format_state_name(args.name, "bins"), state_type(), true).into()])
+        Ok(state_fields(&args, ["bins"]))
     }
 }
 

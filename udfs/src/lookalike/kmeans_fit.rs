@@ -11,23 +11,22 @@
 //! * Cost: O(n k d) a step, for every start; the rows stay in memory, 8 bytes a feature, twice while it fits.
 
 use datafusion_common::arrow::array::ArrayRef;
-use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion_common::arrow::datatypes::{DataType, FieldRef};
 use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::utils::format_state_name;
 use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::centroids::{Centroids, model_type};
 use super::collected::Collected;
-use super::features::vector_type;
-use super::model::state_type;
+use super::model::state_fields;
 use super::spread::{Spread, standardise};
 use super::{clusters, options};
 use crate::InvalidArgument;
 use crate::arguments::refuse_distinct;
 use crate::arguments::{constant, text};
 use crate::named::named;
+use crate::rows::{Taken, coerce};
 
 /// The function `kmeans_fit`.
 #[user_doc(
@@ -64,18 +63,14 @@ impl AggregateUDFImpl for KmeansFit {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        let [features, k, rest @ ..] = types else {
-            return plan_err!("{NAME} takes features and k, and at most seed, n_init and scale");
-        };
-        let whole = |given: &DataType| given.is_integer() || given.is_null();
-        let text = |given: &DataType| given.is_string() || given.is_null();
-        let fits = whole(k) && rest.iter().take(2).all(whole) && rest.iter().skip(2).all(text) && rest.len() <= 3;
-        if !fits {
-            return plan_err!("{NAME} takes features, k, seed and n_init as integers and scale as text");
-        }
-        let numbers = [DataType::Int64, DataType::Int64, DataType::Int64];
-        let options = numbers.into_iter().chain([DataType::Utf8]).take(types.len() - 1);
-        Ok([vector_type(NAME, features)?].into_iter().chain(options).collect())
+        let parameters = [
+            ("features", Taken::Vector),
+            ("k", Taken::Integer),
+            ("seed", Taken::Integer),
+            ("n_init", Taken::Integer),
+            ("scale", Taken::Text),
+        ];
+        coerce(NAME, types, &parameters, 2)
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
@@ -102,8 +97,7 @@ impl AggregateUDFImpl for KmeansFit {
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        let field = |name| Field::new(format_state_name(args.name, name), state_type(), true).into();
-        Ok(["features", "labels"].map(field).to_vec())
+        Ok(state_fields(&args, ["features", "labels"]))
     }
 }
 

@@ -9,22 +9,22 @@
 //! * Cost: one pass; the seed's rows stay in memory, 8 bytes a feature, twice while it fits.
 
 use datafusion_common::arrow::array::{Array, ArrayRef};
-use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion_common::arrow::datatypes::{DataType, FieldRef};
 use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::utils::format_state_name;
 use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::collected::Collected;
-use super::features::{Vectors, label_type, labels, same_width, vector_type};
-use super::model::{state, state_type, states};
+use super::features::{Vectors, labels, same_width};
+use super::model::{state, state_fields, states};
 use super::neighbours::{Neighbours, model_type};
 use super::options;
 use super::spread::Spread;
 use crate::InvalidArgument;
 use crate::arguments::{constant, refuse_distinct};
 use crate::named::named;
+use crate::rows::{Taken, coerce};
 
 /// The function `knn_fit`.
 #[user_doc(
@@ -56,16 +56,7 @@ impl AggregateUDFImpl for KnnFit {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        let [features, label, rest @ ..] = types else {
-            return plan_err!("{NAME} takes features and is_seed, and at most k");
-        };
-        let mut taken = vec![vector_type(NAME, features)?, label_type(NAME, label)?];
-        match rest {
-            [] => {}
-            [k] if k.is_integer() || k.is_null() => taken.push(DataType::Int64),
-            _ => return plan_err!("{NAME} takes features and is_seed, and at most k as an integer"),
-        }
-        Ok(taken)
+        coerce(NAME, types, &[("features", Taken::Vector), ("is_seed", Taken::Label), ("k", Taken::Integer)], 2)
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
@@ -78,8 +69,7 @@ impl AggregateUDFImpl for KnnFit {
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        let field = |name| Field::new(format_state_name(args.name, name), state_type(), true).into();
-        Ok(["rows", "spread", "seeds", "labels"].map(field).to_vec())
+        Ok(state_fields(&args, ["rows", "spread", "seeds", "labels"]))
     }
 }
 

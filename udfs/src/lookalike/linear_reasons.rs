@@ -19,13 +19,13 @@ use datafusion_common::{Result, plan_err};
 use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
-use super::features::{Vectors, element, vector_type};
+use super::features::{Vectors, vector_type};
 use super::model::{Models, coerced};
 use super::options;
 use super::scoring::Scored;
 use crate::InvalidArgument;
 use crate::named::named;
-use crate::rows::constant_for_constants;
+use crate::rows::{constant_for_constants, element};
 
 /// The function `linear_reasons`.
 #[user_doc(

@@ -11,20 +11,19 @@
 //! * Cost: some ten times O(n d²); the rows stay in memory, 8 bytes a feature, twice while it fits.
 
 use datafusion_common::arrow::array::ArrayRef;
-use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion_common::arrow::datatypes::{DataType, FieldRef};
 use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::utils::format_state_name;
 use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::collected::Collected;
-use super::features::{label_type, vector_type};
-use super::model::{model_type, no_model, state_type};
+use super::model::{model_type, no_model, state_fields};
 use super::{logistic, options};
 use crate::InvalidArgument;
 use crate::arguments::{constant, refuse_distinct};
 use crate::named::named;
+use crate::rows::{Taken, coerce};
 
 /// The function `logreg_fit`.
 #[user_doc(
@@ -63,20 +62,12 @@ impl AggregateUDFImpl for LogregFit {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        let [features, label, rest @ ..] = types else {
-            return plan_err!("{NAME} takes features and y, and at most l2 and balance");
-        };
-        let mut taken = vec![vector_type(NAME, features)?, label_type(NAME, label)?];
-        let number = |given: &DataType| given.is_numeric() || given.is_null();
-        match rest {
-            [] => {}
-            [l2] if number(l2) => taken.push(DataType::Float64),
-            [l2, DataType::Boolean | DataType::Null] if number(l2) => {
-                taken.extend([DataType::Float64, DataType::Boolean]);
-            }
-            _ => return plan_err!("{NAME} takes features and y, and at most l2 as a number and balance as a boolean"),
-        }
-        Ok(taken)
+        coerce(
+            NAME,
+            types,
+            &[("features", Taken::Vector), ("y", Taken::Label), ("l2", Taken::Number), ("balance", Taken::Boolean)],
+            2,
+        )
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
@@ -96,8 +87,7 @@ impl AggregateUDFImpl for LogregFit {
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        let field = |name| Field::new(format_state_name(args.name, name), state_type(), true).into();
-        Ok(["features", "labels"].map(field).to_vec())
+        Ok(state_fields(&args, ["features", "labels"]))
     }
 }
 

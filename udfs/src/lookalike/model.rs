@@ -6,8 +6,10 @@ use datafusion_common::arrow::array::{
     Array, ArrayRef, AsArray, Float64Array, Int64Array, LargeListArray, ListArray, StringArray, StructArray,
 };
 use datafusion_common::arrow::buffer::OffsetBuffer;
-use datafusion_common::arrow::datatypes::{DataType, Field, Fields, Float64Type};
+use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type};
 use datafusion_common::{Result, ScalarValue, plan_err};
+use datafusion_expr::function::StateFieldsArgs;
+use datafusion_expr::utils::format_state_name;
 
 use super::features::doubles;
 use super::pairs::centred_dot;
@@ -102,9 +104,10 @@ pub(super) fn state(values: Vec<f64>) -> ScalarValue {
     ScalarValue::LargeList(Arc::new(LargeListArray::new(field, offsets, Arc::new(Float64Array::from(values)), None)))
 }
 
-/// The type of [`state`].
-pub(super) fn state_type() -> DataType {
-    DataType::LargeList(Field::new_list_field(DataType::Float64, true).into())
+/// The fields of an aggregate's state that is made of [`state`]s.
+pub(super) fn state_fields<const N: usize>(args: &StateFieldsArgs, names: [&str; N]) -> Vec<FieldRef> {
+    let list = DataType::LargeList(Field::new_list_field(DataType::Float64, true).into());
+    names.map(|name| Field::new(format_state_name(args.name, name), list.clone(), true).into()).to_vec()
 }
 
 /// The lists of doubles in a column of states.

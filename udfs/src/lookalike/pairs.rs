@@ -12,9 +12,9 @@ use datafusion_common::arrow::datatypes::{DataType, Field, Float32Type, Float64T
 use datafusion_common::{Result, plan_err};
 use datafusion_expr::{ColumnarValue, ScalarFunctionArgs};
 
-use super::features::{doubles, element};
+use super::features::doubles;
 use crate::InvalidArgument;
-use crate::rows::{constant_for_constants, row_count};
+use crate::rows::{constant_for_constants, element, row_count};
 
 const LANES: usize = 16;
 

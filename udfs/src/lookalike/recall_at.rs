@@ -14,6 +14,7 @@ use datafusion_macros::user_doc;
 
 use super::ranked::{self, Peers};
 use crate::named::named;
+use crate::rows::{Taken, coerce};
 
 /// The function `recall_at`.
 #[user_doc(
@@ -48,7 +49,7 @@ impl AggregateUDFImpl for RecallAt {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        ranked::types(NAME, types, true)
+        coerce(NAME, types, &[("score", Taken::Number), ("label", Taken::Label), ("share", Taken::Number)], 3)
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {

@@ -12,18 +12,18 @@
 //! * Cost: one pass, O(d) memory a group.
 
 use datafusion_common::arrow::array::{Array, ArrayRef};
-use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion_common::arrow::datatypes::{DataType, FieldRef};
 use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::utils::format_state_name;
 use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
-use super::features::{Vectors, label_type, labels, same_width, vector_type};
-use super::model::{LinearModel, model_type, no_model, state, state_type, states};
+use super::features::{Vectors, labels, same_width};
+use super::model::{LinearModel, model_type, no_model, state, state_fields, states};
 use crate::InvalidArgument;
 use crate::arguments::refuse_distinct;
 use crate::named::named;
+use crate::rows::{Taken, coerce};
 
 /// The function `traits_fit`.
 #[user_doc(
@@ -57,10 +57,7 @@ impl AggregateUDFImpl for TraitsFit {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        let [features, label] = types else {
-            return plan_err!("{NAME} takes features and is_seed");
-        };
-        Ok(vec![vector_type(NAME, features)?, label_type(NAME, label)?])
+        coerce(NAME, types, &[("features", Taken::Vector), ("is_seed", Taken::Label)], 2)
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
@@ -69,8 +66,7 @@ impl AggregateUDFImpl for TraitsFit {
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        let field = |name| Field::new(format_state_name(args.name, name), state_type(), true).into();
-        Ok(["others", "seeds"].map(field).to_vec())
+        Ok(state_fields(&args, ["others", "seeds"]))
     }
 }
 
