@@ -19,6 +19,7 @@ mod nysiis;
 mod shortest_path;
 mod soundex;
 mod soundex_fr;
+mod sounds;
 mod texts;
 
 use datafusion_expr::{AggregateUDF, ScalarUDF};

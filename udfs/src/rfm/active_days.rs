@@ -11,9 +11,8 @@ use datafusion_expr::{Accumulator, AggregateUDFImpl, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::distinct::state_field;
-use super::events::{coerced, day};
+use super::events::{coerced, day, window};
 use super::tally::Tally;
-use crate::arguments::{constant, duration};
 use crate::named::named;
 use crate::single_group::SingleGroup;
 
@@ -57,7 +56,7 @@ impl AggregateUDFImpl for ActiveDays {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(SingleGroup::new(days(window(&args)?))))
+        Ok(Box::new(SingleGroup::new(days(window("active_days", &args)?))))
     }
 
     fn groups_accumulator_supported(&self, _: AccumulatorArgs) -> bool {
@@ -65,18 +64,11 @@ impl AggregateUDFImpl for ActiveDays {
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(days(window(&args)?)))
+        Ok(Box::new(days(window("active_days", &args)?)))
     }
 
     fn default_value(&self, _: &DataType) -> Result<ScalarValue> {
         Ok(ScalarValue::Int64(Some(0)))
-    }
-}
-
-fn window(args: &AccumulatorArgs) -> Result<Option<i64>> {
-    match args.exprs.len() {
-        3.. => duration("active_days", "window", &constant("active_days", "window", args, 2)?).map(Some),
-        _ => Ok(None),
     }
 }
 

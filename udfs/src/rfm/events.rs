@@ -3,8 +3,9 @@
 use datafusion_common::arrow::array::{ArrayRef, AsArray, BooleanArray};
 use datafusion_common::arrow::datatypes::{DataType, TimestampMicrosecondType};
 use datafusion_common::{Result, plan_err};
+use datafusion_expr::function::AccumulatorArgs;
 
-use crate::arguments::{DURATION, instant_type};
+use crate::arguments::{DURATION, constant, duration, instant_type};
 use crate::single_group::passes;
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
@@ -24,6 +25,17 @@ pub(super) fn coerced(function: &str, types: &[DataType], windowed: bool) -> Res
     };
     let instants = [instant_type(function, ts)?, instant_type(function, as_of)?];
     Ok(instants.into_iter().chain(window).collect())
+}
+
+/// The window that is the third argument of a call, in microseconds, if there is one.
+///
+/// # Errors
+/// If it is no constant, or has no length.
+pub(super) fn window(function: &str, args: &AccumulatorArgs) -> Result<Option<i64>> {
+    match args.exprs.len() {
+        3.. => duration(function, "window", &constant(function, "window", args, 2)?).map(Some),
+        _ => Ok(None),
+    }
 }
 
 /// Calls `each` with the place, the instant and the as_of of every event in `(as_of - window, as_of]`; without a window

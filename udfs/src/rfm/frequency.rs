@@ -16,9 +16,8 @@ use datafusion_expr::{Accumulator, AggregateUDFImpl, EmitTo, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::distinct::state_field;
-use super::events::{coerced, each_event};
+use super::events::{coerced, each_event, window};
 use super::tally::Tally;
-use crate::arguments::{constant, duration};
 use crate::named::named;
 use crate::single_group::{Groups, SingleGroup};
 
@@ -65,7 +64,7 @@ impl AggregateUDFImpl for Frequency {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let window = window(&args)?;
+        let window = window("frequency", &args)?;
         Ok(match args.is_distinct {
             true => Box::new(SingleGroup::new(instants(window))),
             false => Box::new(SingleGroup::new(Counts { window, counts: Vec::new() })),
@@ -77,7 +76,7 @@ impl AggregateUDFImpl for Frequency {
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        let window = window(&args)?;
+        let window = window("frequency", &args)?;
         Ok(match args.is_distinct {
             true => Box::new(instants(window)),
             false => Box::new(Counts { window, counts: Vec::new() }),
@@ -86,13 +85,6 @@ impl AggregateUDFImpl for Frequency {
 
     fn default_value(&self, _: &DataType) -> Result<ScalarValue> {
         Ok(ScalarValue::Int64(Some(0)))
-    }
-}
-
-fn window(args: &AccumulatorArgs) -> Result<Option<i64>> {
-    match args.exprs.len() {
-        3.. => duration("frequency", "window", &constant("frequency", "window", args, 2)?).map(Some),
-        _ => Ok(None),
     }
 }
 
