@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion_common::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion_common::arrow::datatypes::{DataType, IntervalUnit, Schema, TimeUnit};
-use datafusion_common::{Result, ScalarValue, plan_err};
+use datafusion_common::{Result, ScalarValue, not_impl_err, plan_err};
 use datafusion_expr::ColumnarValue;
 use datafusion_expr::function::AccumulatorArgs;
 
@@ -61,6 +61,14 @@ pub(crate) fn constant(function: &str, name: &str, args: &AccumulatorArgs, place
         ColumnarValue::Scalar(value) => Ok(value),
         ColumnarValue::Array(_) => Err(not_constant()),
     }
+}
+
+/// Refuses `DISTINCT`, and says `why` or what to do instead.
+///
+/// # Errors
+/// With it: leaving out what is the same would give an aggregate that counts all rows a wrong result without a word.
+pub(crate) fn refuse_distinct(function: &str, args: &AccumulatorArgs, why: &str) -> Result<()> {
+    if args.is_distinct { not_impl_err!("{function} does not take DISTINCT: {why}") } else { Ok(()) }
 }
 
 /// A constant text.

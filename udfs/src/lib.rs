@@ -33,6 +33,8 @@ pub mod destinations;
 pub mod identity;
 mod invalid_argument;
 pub mod lookalike;
+mod named;
+mod phone;
 pub mod places;
 pub mod rfm;
 mod rows;

@@ -1,14 +1,9 @@
-//! What scalar functions of this library share: the types that parameters take, and a constant for constants.
-
-use std::sync::LazyLock;
+//! What functions of this library share: the types that parameters take, and for scalars a constant for constants.
 
 use datafusion_common::arrow::array::ArrayRef;
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_common::{Result, ScalarValue, plan_err};
-use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, Signature, Volatility};
-
-/// The signature of a function whose `coerce_types` says what it takes.
-pub(crate) static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs};
 
 /// What a parameter takes, and what it becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +16,14 @@ pub(crate) enum Taken {
     Text,
     /// Bytes, as a view.
     Bytes,
+    /// A boolean.
+    Boolean,
+    /// A boolean, or 1 and 0 as doubles.
+    Label,
     /// A list of integers.
     Integers,
+    /// A list of numbers or booleans, as doubles.
+    Vector,
 }
 
 impl Taken {
@@ -33,13 +34,18 @@ impl Taken {
             (Self::Integer, given) if given.is_integer() || given.is_null() => Some(DataType::Int64),
             (Self::Text, given) if given.is_string() || given.is_null() => Some(DataType::Utf8View),
             (Self::Bytes, given) if given.is_binary() || given.is_null() => Some(DataType::BinaryView),
-            (Self::Integers, DataType::Null) => Some(DataType::new_list(DataType::Int64, true)),
-            (Self::Integers, DataType::List(field) | DataType::LargeList(field)) => {
-                let known = field.data_type().is_integer() || field.data_type().is_null();
-                known.then(|| DataType::new_list(DataType::Int64, true))
+            (Self::Boolean, DataType::Boolean | DataType::Null) => Some(DataType::Boolean),
+            (Self::Label, DataType::Boolean) => Some(DataType::Boolean),
+            (Self::Label, given) => Self::Number.coerced(given),
+            (Self::Vector, given) => {
+                let known = |item: &DataType| item.is_numeric() || matches!(item, DataType::Boolean | DataType::Null);
+                let taken = given.is_null() || element(given).is_some_and(known);
+                taken.then(|| DataType::new_list(DataType::Float64, true))
             }
-            (Self::Integers, DataType::FixedSizeList(field, _)) => {
-                field.data_type().is_integer().then(|| DataType::new_list(DataType::Int64, true))
+            (Self::Integers, DataType::Null) => Some(DataType::new_list(DataType::Int64, true)),
+            (Self::Integers, given) => {
+                let known = element(given).is_some_and(|item| item.is_integer() || item.is_null());
+                known.then(|| DataType::new_list(DataType::Int64, true))
             }
             _ => None,
         }
@@ -51,8 +57,21 @@ impl Taken {
             Self::Integer => "an integer",
             Self::Text => "text",
             Self::Bytes => "bytes",
+            Self::Boolean => "a boolean",
+            Self::Label => "a boolean, or as 0 and 1",
             Self::Integers => "an array of integers",
+            Self::Vector => "an array of numbers or booleans",
         }
+    }
+}
+
+/// The type of a list's elements.
+pub(crate) fn element(given: &DataType) -> Option<&DataType> {
+    match given {
+        DataType::List(field) | DataType::LargeList(field) | DataType::FixedSizeList(field, _) => {
+            Some(field.data_type())
+        }
+        _ => None,
     }
 }
 
@@ -82,8 +101,18 @@ pub(crate) fn evaluate(
     args: &ScalarFunctionArgs,
     kernel: impl FnOnce(&[ArrayRef]) -> Result<ArrayRef>,
 ) -> Result<ColumnarValue> {
-    let columns = args.args.iter().map(|value| value.to_array(row_count(args))).collect::<Result<Vec<_>>>()?;
-    constant_for_constants(&args.args, kernel(&columns)?)
+    evaluate_some(args, &args.args, kernel)
+}
+
+/// The same on some of a call's arguments, where others are options that were read before.
+pub(crate) fn evaluate_some(
+    args: &ScalarFunctionArgs,
+    some: &[ColumnarValue],
+    kernel: impl FnOnce(&[ArrayRef]) -> Result<ArrayRef>,
+) -> Result<ColumnarValue> {
+    let rows = if is_constant(some) { 1 } else { args.number_rows };
+    let columns = some.iter().map(|value| value.to_array(rows)).collect::<Result<Vec<_>>>()?;
+    constant_for_constants(some, kernel(&columns)?)
 }
 
 /// The rows of a call: one if all arguments are constants.

@@ -12,14 +12,13 @@
 //! * Sources: the platforms' own documentation, see the rule sets. Cost: one SHA-256, below a microsecond a value;
 //!   numbers of phones about ten, for the numbering plans.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::identifiers::{Identifiers, coerced, evaluated};
+use crate::named::named;
 
 /// The function `audience_hash`.
 #[user_doc(
@@ -55,16 +54,8 @@ use super::identifiers::{Identifiers, coerced, evaluated};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct AudienceHash;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl ScalarUDFImpl for AudienceHash {
-    fn name(&self) -> &str {
-        "audience_hash"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("audience_hash");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Utf8)
@@ -76,9 +67,5 @@ impl ScalarUDFImpl for AudienceHash {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         evaluated(self.name(), &args, Identifiers::sent)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

@@ -2,14 +2,13 @@
 //!
 //! NULL where `audience_hash` is NULL, and for what is a hash already, whose text nobody knows.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::identifiers::{Reading, coerced, evaluated};
+use crate::named::named;
 
 /// The function `audience_normalize`.
 #[user_doc(
@@ -37,16 +36,8 @@ use super::identifiers::{Reading, coerced, evaluated};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct AudienceNormalize;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl ScalarUDFImpl for AudienceNormalize {
-    fn name(&self) -> &str {
-        "audience_normalize"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("audience_normalize");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Utf8)
@@ -61,9 +52,5 @@ impl ScalarUDFImpl for AudienceNormalize {
             Reading::Clear(clear) => Some(clear),
             Reading::Empty | Reading::Invalid | Reading::Hashed(_) => None,
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

@@ -9,18 +9,19 @@
 
 use std::collections::HashSet;
 use std::mem::size_of_val;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{ArrayRef, AsArray, Int64Array, StructArray};
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Fields, Int64Type};
 use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 use twox_hash::XxHash3_128;
 
 use super::identifiers::{Identifiers, Reading, Regions, coerced, values};
-use crate::arguments::constant;
+use crate::arguments::{constant, refuse_distinct};
+use crate::named::named;
 
 const FUNCTION: &str = "hash_audit";
 
@@ -48,8 +49,6 @@ const FUNCTION: &str = "hash_audit";
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct HashAudit;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 /// The counts that add up, in the order of the result and of the state.
 const COUNTS: [&str; 7] = ["total", "nulls", "empty", "invalid", "already_hashed", "normalized", "changed"];
 
@@ -59,13 +58,7 @@ fn fields() -> Fields {
 }
 
 impl AggregateUDFImpl for HashAudit {
-    fn name(&self) -> &str {
-        FUNCTION
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(FUNCTION);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Struct(fields()))
@@ -80,9 +73,7 @@ impl AggregateUDFImpl for HashAudit {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if args.is_distinct {
-            return plan_err!("hash_audit does not take DISTINCT, select the distinct values in a sub-query");
-        }
+        refuse_distinct(FUNCTION, &args, "select distinct values in a sub-query")?;
         let platform = constant(FUNCTION, "the platform", &args, 0)?;
         let field = constant(FUNCTION, "the field", &args, 1)?;
         let identifiers = Identifiers::of(FUNCTION, &platform, &field)?;
@@ -99,10 +90,6 @@ impl AggregateUDFImpl for HashAudit {
         let field = |name: &str, data_type| Arc::new(Field::new(format!("{}[{name}]", args.name), data_type, false));
         let counts = COUNTS.into_iter().map(|name| field(name, DataType::Int64));
         Ok(counts.chain([field("identifiers", DataType::LargeBinary)]).collect())
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

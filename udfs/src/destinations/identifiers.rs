@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use datafusion_common::arrow::array::{Array, AsArray, StringArray};
 use datafusion_common::arrow::compute::cast;
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_common::{DataFusionError, Result, ScalarValue, plan_err};
@@ -12,10 +12,12 @@ use datafusion_expr::{ColumnarValue, ScalarFunctionArgs};
 use phonenumber::country;
 use sha2::{Digest, Sha256};
 
+use super::clean;
 use super::rules::{Form, Rule, rule};
-use super::{clean, phone};
 use crate::InvalidArgument;
 use crate::arguments::text;
+use crate::phone;
+use crate::rows::{constant_for_constants, row_count};
 
 /// SHA-256 of no bytes: what careless programs send for a missing value.
 const HASH_OF_NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -198,18 +200,13 @@ pub(super) fn evaluated(
         Some(ColumnarValue::Scalar(region)) => Regions::constant(function, region)?,
         Some(ColumnarValue::Array(regions)) => Regions::Each(regions.as_string::<i32>().clone()),
     };
-    let constant = matches!((value, &regions), (ColumnarValue::Scalar(_), Regions::One(_)));
-    let texts = values(&value.to_array(if constant { 1 } else { args.number_rows })?)?;
+    let texts = values(&value.to_array(row_count(args))?)?;
     let result: StringArray = texts
         .iter()
         .enumerate()
         .map(|(row, text)| give(&identifiers, identifiers.read(text?, regions.at(row))))
         .collect();
-    Ok(if constant {
-        ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)
-    } else {
-        ColumnarValue::Array(Arc::new(result) as ArrayRef)
-    })
+    constant_for_constants(&args.args, Arc::new(result))
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ mod audience_normalize;
 mod clean;
 mod hash_audit;
 mod identifiers;
-mod phone;
 mod rules;
 mod tc_bits;
 mod tc_string;

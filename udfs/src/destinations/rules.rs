@@ -131,6 +131,33 @@ struct RuleSet {
 const GMAIL: &[&str] = &["gmail.com", "googlemail.com"];
 const PLAIN: Email = Email { spaces: false, dots: &[], tags: Tags::Of(&[]) };
 
+/// Google's fields; its versions differ in how e-mail addresses are read.
+const fn google(email: Email) -> [(Field, Rule, Form); 11] {
+    [
+        (Field::Email, Rule::Email(email), Form::Hex),
+        (Field::Phone, Rule::Phone { plus: true }, Form::Hex),
+        (Field::FirstName, Rule::Lower, Form::Hex),
+        (Field::LastName, Rule::Lower, Form::Hex),
+        (Field::Street, Rule::Lower, Form::Hex),
+        (Field::City, Rule::AsIs, Form::Clear),
+        (Field::State, Rule::AsIs, Form::Clear),
+        (Field::Zip, Rule::AsIs, Form::Clear),
+        (Field::Country, Rule::Country { lower: false }, Form::Clear),
+        (Field::ExternalId, Rule::AsIs, Form::Clear),
+        (Field::Maid, Rule::Device, Form::Clear),
+    ]
+}
+
+/// TikTok's fields; its versions differ in what becomes of e-mail addresses and of the + of phones.
+const fn tiktok(email: Email, plus: bool) -> [(Field, Rule, Form); 4] {
+    [
+        (Field::Email, Rule::Email(email), Form::Hex),
+        (Field::Phone, Rule::Phone { plus }, Form::Hex),
+        (Field::ExternalId, Rule::AsIs, Form::Hex),
+        (Field::Maid, Rule::Device, Form::Hex),
+    ]
+}
+
 /// The newest of a platform first.
 const RULE_SETS: [RuleSet; 7] = [
     RuleSet {
@@ -154,67 +181,12 @@ const RULE_SETS: [RuleSet; 7] = [
     RuleSet {
         platform: "google",
         version: "2026-07",
-        fields: &[
-            (Field::Email, Rule::Email(Email { spaces: true, dots: GMAIL, tags: Tags::Of(GMAIL) }), Form::Hex),
-            (Field::Phone, Rule::Phone { plus: true }, Form::Hex),
-            (Field::FirstName, Rule::Lower, Form::Hex),
-            (Field::LastName, Rule::Lower, Form::Hex),
-            (Field::Street, Rule::Lower, Form::Hex),
-            (Field::City, Rule::AsIs, Form::Clear),
-            (Field::State, Rule::AsIs, Form::Clear),
-            (Field::Zip, Rule::AsIs, Form::Clear),
-            (Field::Country, Rule::Country { lower: false }, Form::Clear),
-            (Field::ExternalId, Rule::AsIs, Form::Clear),
-            (Field::Maid, Rule::Device, Form::Clear),
-        ],
+        fields: &google(Email { spaces: true, dots: GMAIL, tags: Tags::Of(GMAIL) }),
     },
-    RuleSet {
-        platform: "google",
-        version: "2025-01",
-        fields: &[
-            (Field::Email, Rule::Email(Email { spaces: true, ..PLAIN }), Form::Hex),
-            (Field::Phone, Rule::Phone { plus: true }, Form::Hex),
-            (Field::FirstName, Rule::Lower, Form::Hex),
-            (Field::LastName, Rule::Lower, Form::Hex),
-            (Field::Street, Rule::Lower, Form::Hex),
-            (Field::City, Rule::AsIs, Form::Clear),
-            (Field::State, Rule::AsIs, Form::Clear),
-            (Field::Zip, Rule::AsIs, Form::Clear),
-            (Field::Country, Rule::Country { lower: false }, Form::Clear),
-            (Field::ExternalId, Rule::AsIs, Form::Clear),
-            (Field::Maid, Rule::Device, Form::Clear),
-        ],
-    },
-    RuleSet {
-        platform: "tiktok",
-        version: "2025-09",
-        fields: &[
-            (Field::Email, Rule::Email(Email { spaces: true, ..PLAIN }), Form::Hex),
-            (Field::Phone, Rule::Phone { plus: true }, Form::Hex),
-            (Field::ExternalId, Rule::AsIs, Form::Hex),
-            (Field::Maid, Rule::Device, Form::Hex),
-        ],
-    },
-    RuleSet {
-        platform: "tiktok",
-        version: "2025-08",
-        fields: &[
-            (Field::Email, Rule::Email(Email { tags: Tags::All, ..PLAIN }), Form::Hex),
-            (Field::Phone, Rule::Phone { plus: false }, Form::Hex),
-            (Field::ExternalId, Rule::AsIs, Form::Hex),
-            (Field::Maid, Rule::Device, Form::Hex),
-        ],
-    },
-    RuleSet {
-        platform: "tiktok",
-        version: "2025-06",
-        fields: &[
-            (Field::Email, Rule::Email(Email { tags: Tags::All, ..PLAIN }), Form::Hex),
-            (Field::Phone, Rule::Phone { plus: true }, Form::Hex),
-            (Field::ExternalId, Rule::AsIs, Form::Hex),
-            (Field::Maid, Rule::Device, Form::Hex),
-        ],
-    },
+    RuleSet { platform: "google", version: "2025-01", fields: &google(Email { spaces: true, ..PLAIN }) },
+    RuleSet { platform: "tiktok", version: "2025-09", fields: &tiktok(Email { spaces: true, ..PLAIN }, true) },
+    RuleSet { platform: "tiktok", version: "2025-08", fields: &tiktok(Email { tags: Tags::All, ..PLAIN }, false) },
+    RuleSet { platform: "tiktok", version: "2025-06", fields: &tiktok(Email { tags: Tags::All, ..PLAIN }, true) },
     RuleSet {
         platform: "uid2",
         version: "2026-07",

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use datafusion_common::arrow::array::{Array, AsArray, BooleanArray};
 use datafusion_common::arrow::datatypes::{DataType, Int64Type};
-use datafusion_common::{Result, ScalarValue, plan_err};
+use datafusion_common::{Result, plan_err};
 use datafusion_expr::{ColumnarValue, ScalarFunctionArgs};
 
 use super::tc_string::TcString;
 use crate::InvalidArgument;
+use crate::rows::evaluate;
 
 /// A number that is asked for: what it is, and the largest there is.
 pub(super) struct Number(pub(super) &'static str, pub(super) i64);
@@ -47,34 +48,28 @@ pub(super) fn answered(
     numbers: &[Number],
     answer: impl Fn(&TcString, &[i64]) -> bool,
 ) -> Result<ColumnarValue> {
-    let constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
-    let rows = if constant { 1 } else { args.number_rows };
-    let arrays = args.args.iter().map(|arg| arg.to_array(rows)).collect::<Result<Vec<_>>>()?;
-    let Some((texts, asked)) = arrays.split_first() else {
-        return plan_err!("{function} takes a TC string");
-    };
-    let texts = texts.as_string::<i32>();
-    let asked: Vec<_> = asked.iter().map(|array| array.as_primitive::<Int64Type>()).collect();
-    let mut of_row = Vec::with_capacity(asked.len());
-    let mut answers = Vec::with_capacity(rows);
-    for row in 0..rows {
-        of_row.clear();
-        for (array, Number(what, last)) in asked.iter().zip(numbers).filter(|(array, _)| array.is_valid(row)) {
-            let number = array.value(row);
-            if !(1..=*last).contains(&number) {
-                let message = format!("{function}: there is no {what} {number}, they go from 1 to {last}");
-                return Err(InvalidArgument::error(message));
+    evaluate(args, |columns| {
+        let Some((texts, asked)) = columns.split_first() else {
+            return plan_err!("{function} takes a TC string");
+        };
+        let texts = texts.as_string::<i32>();
+        let asked: Vec<_> = asked.iter().map(|array| array.as_primitive::<Int64Type>()).collect();
+        let mut of_row = Vec::with_capacity(asked.len());
+        let mut answers = Vec::with_capacity(texts.len());
+        for row in 0..texts.len() {
+            of_row.clear();
+            for (array, Number(what, last)) in asked.iter().zip(numbers).filter(|(array, _)| array.is_valid(row)) {
+                let number = array.value(row);
+                if !(1..=*last).contains(&number) {
+                    let message = format!("{function}: there is no {what} {number}, they go from 1 to {last}");
+                    return Err(InvalidArgument::error(message));
+                }
+                of_row.push(number);
             }
-            of_row.push(number);
+            let known = of_row.len() == asked.len() && texts.is_valid(row);
+            answers.push(known && TcString::read(texts.value(row)).is_some_and(|tc| answer(&tc, &of_row)));
         }
-        let known = of_row.len() == asked.len() && texts.is_valid(row);
-        answers.push(known && TcString::read(texts.value(row)).is_some_and(|tc| answer(&tc, &of_row)));
-    }
-    let result = BooleanArray::from(answers);
-    Ok(if constant {
-        ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)
-    } else {
-        ColumnarValue::Array(Arc::new(result))
+        Ok(Arc::new(BooleanArray::from(answers)))
     })
 }
 

@@ -4,18 +4,20 @@
 //! * Cost: some microseconds a string, and 4 bytes a vendor that it lists. Strings come from browsers, and fifty
 //!   characters can list 65,535 vendors: a batch that lists more than 64 million ends the query.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int32Array, ListArray, StringArray, StructArray, TimestampMicrosecondArray,
 };
 use datafusion_common::arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Fields};
-use datafusion_common::{Result, ScalarValue, plan_err, resources_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_common::{Result, plan_err, resources_err};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::tc_string::{Publisher, TcString, numbers_in};
+use crate::named::named;
+use crate::rows::evaluate;
 
 /// How many vendors all strings of a batch may list.
 const MAX_VENDORS: usize = 64 << 20;
@@ -38,16 +40,8 @@ const MAX_VENDORS: usize = 64 << 20;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct TcfDecode;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl ScalarUDFImpl for TcfDecode {
-    fn name(&self) -> &str {
-        "tcf_decode"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("tcf_decode");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Struct(decoded(&[])?.0))
@@ -65,24 +59,13 @@ impl ScalarUDFImpl for TcfDecode {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [text] = args.args.as_slice() else {
-            return plan_err!("tcf_decode takes a TC string as text");
-        };
-        let constant = matches!(text, ColumnarValue::Scalar(_));
-        let texts = text.to_array(if constant { 1 } else { args.number_rows })?;
-        let read: Vec<_> = texts.as_string::<i32>().iter().map(|text| TcString::read(text?)).collect();
-        let (fields, columns) = decoded(&read)?;
-        let known: NullBuffer = read.iter().map(Option::is_some).collect();
-        let result = StructArray::try_new_with_length(fields, columns, Some(known), read.len())?;
-        Ok(if constant {
-            ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)
-        } else {
-            ColumnarValue::Array(Arc::new(result))
+        evaluate(&args, |columns| {
+            let [texts] = columns else { return plan_err!("tcf_decode takes a TC string as text") };
+            let read: Vec<_> = texts.as_string::<i32>().iter().map(|text| TcString::read(text?)).collect();
+            let (fields, columns) = decoded(&read)?;
+            let known: NullBuffer = read.iter().map(Option::is_some).collect();
+            Ok(Arc::new(StructArray::try_new_with_length(fields, columns, Some(known), read.len())?))
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 
@@ -233,6 +216,8 @@ fn decoded(strings: &[Option<TcString>]) -> Result<(Fields, Vec<ArrayRef>)> {
 
 #[cfg(test)]
 mod tests {
+    use datafusion_common::ScalarValue;
+
     use super::super::tc_string::tests::Writer;
     use super::*;
 

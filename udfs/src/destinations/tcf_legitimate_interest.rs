@@ -2,15 +2,14 @@
 //!
 //! Source and cost as of `tcf_purpose`; the purposes that may not are those of IAB Europe's policies.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::tc_string::PURPOSES;
 use super::tcf_ask::{Number, VENDOR, answered, coerced, small, vendor};
+use crate::named::named;
 
 /// The function `tcf_legitimate_interest`.
 #[user_doc(
@@ -34,18 +33,10 @@ use super::tcf_ask::{Number, VENDOR, answered, coerced, small, vendor};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct TcfLegitimateInterest;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const NUMBERS: [Number; 2] = [Number("purpose", PURPOSES as i64), VENDOR];
 
 impl ScalarUDFImpl for TcfLegitimateInterest {
-    fn name(&self) -> &str {
-        "tcf_legitimate_interest"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("tcf_legitimate_interest");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Boolean)
@@ -60,9 +51,5 @@ impl ScalarUDFImpl for TcfLegitimateInterest {
             let vendor = numbers.get(1).map(|id| vendor(*id));
             numbers.first().is_some_and(|purpose| tc.legitimate_interest(small(*purpose), vendor))
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

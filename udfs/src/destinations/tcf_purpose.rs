@@ -3,15 +3,14 @@
 //! The consent of the person to the purpose alone: a vendor needs its own as well, see `tcf_vendor`. Source: IAB Tech
 //! Lab, Consent string and vendor list formats v2 (2.3). Cost: reads the string once, about a microsecond.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::tc_string::PURPOSES;
 use super::tcf_ask::{Number, answered, coerced, small};
+use crate::named::named;
 
 /// The function `tcf_purpose`.
 #[user_doc(
@@ -36,18 +35,10 @@ use super::tcf_ask::{Number, answered, coerced, small};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct TcfPurpose;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const NUMBERS: [Number; 1] = [Number("purpose", PURPOSES as i64)];
 
 impl ScalarUDFImpl for TcfPurpose {
-    fn name(&self) -> &str {
-        "tcf_purpose"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("tcf_purpose");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Boolean)
@@ -61,9 +52,5 @@ impl ScalarUDFImpl for TcfPurpose {
         answered(self.name(), &args, &NUMBERS, |tc, numbers| {
             numbers.iter().all(|purpose| tc.purposes.contains(small(*purpose)))
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

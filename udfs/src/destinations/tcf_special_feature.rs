@@ -2,15 +2,14 @@
 //!
 //! Source and cost as of `tcf_purpose`.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::tc_string::SPECIAL_FEATURES;
 use super::tcf_ask::{Number, answered, coerced, small};
+use crate::named::named;
 
 /// The function `tcf_special_feature`.
 #[user_doc(
@@ -31,18 +30,10 @@ use super::tcf_ask::{Number, answered, coerced, small};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct TcfSpecialFeature;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const NUMBERS: [Number; 1] = [Number("special feature", SPECIAL_FEATURES as i64)];
 
 impl ScalarUDFImpl for TcfSpecialFeature {
-    fn name(&self) -> &str {
-        "tcf_special_feature"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("tcf_special_feature");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Boolean)
@@ -56,9 +47,5 @@ impl ScalarUDFImpl for TcfSpecialFeature {
         answered(self.name(), &args, &NUMBERS, |tc, numbers| {
             numbers.iter().all(|feature| tc.special_features.contains(small(*feature)))
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

@@ -3,15 +3,14 @@
 //! A publisher restriction of a kind that the format does not define counts as a prohibition. Source and cost as of
 //! `tcf_purpose`.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::tc_string::PURPOSES;
 use super::tcf_ask::{Number, VENDOR, answered, coerced, small, vendor};
+use crate::named::named;
 
 /// The function `tcf_vendor`.
 #[user_doc(
@@ -34,18 +33,10 @@ use super::tcf_ask::{Number, VENDOR, answered, coerced, small, vendor};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct TcfVendor;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const NUMBERS: [Number; 2] = [VENDOR, Number("purpose", PURPOSES as i64)];
 
 impl ScalarUDFImpl for TcfVendor {
-    fn name(&self) -> &str {
-        "tcf_vendor"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("tcf_vendor");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Boolean)
@@ -59,9 +50,5 @@ impl ScalarUDFImpl for TcfVendor {
         answered(self.name(), &args, &NUMBERS, |tc, numbers| {
             numbers.first().is_some_and(|id| tc.vendor(vendor(*id), numbers.get(1).map(|purpose| small(*purpose))))
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

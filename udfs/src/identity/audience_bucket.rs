@@ -21,17 +21,19 @@
 //! | real, double precision | the 8 bytes of the double, little-endian; -0 is 0, every NaN is one |
 //! | boolean | 1 byte, 0 or 1 |
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{Array, ArrayRef, Int32Array};
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_common::{Result, ScalarValue, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 use twox_hash::XxHash3_64;
 
 use super::key_bytes::{KeyBytes, is_key_type};
 use crate::InvalidArgument;
+use crate::named::named;
+use crate::rows::evaluate_some;
 
 /// The function `audience_bucket`.
 #[user_doc(
@@ -55,16 +57,8 @@ use crate::InvalidArgument;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct AudienceBucket;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl ScalarUDFImpl for AudienceBucket {
-    fn name(&self) -> &str {
-        "audience_bucket"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("audience_bucket");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Int32)
@@ -99,19 +93,7 @@ impl ScalarUDFImpl for AudienceBucket {
             return Ok(ColumnarValue::Scalar(ScalarValue::Int32(None)));
         };
         let buckets = u32::try_from(buckets).map_err(|_| invalid_buckets(buckets))?;
-        let constant = keys.iter().all(|key| matches!(key, ColumnarValue::Scalar(_)));
-        let rows = if constant { 1 } else { args.number_rows };
-        let keys = keys.iter().map(|key| key.to_array(rows)).collect::<Result<Vec<_>>>()?;
-        let result = bucket_of(&keys, buckets)?;
-        Ok(if constant {
-            ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)
-        } else {
-            ColumnarValue::Array(Arc::new(result))
-        })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
+        evaluate_some(&args, keys, |keys| Ok(Arc::new(bucket_of(keys, buckets)?)))
     }
 }
 

@@ -9,16 +9,17 @@
 //! * Cost: O(edges) and a sort of the ids; 52 bytes an id of at most 12 bytes, whatever the number of edges.
 
 use std::mem::size_of_val;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::graph::{Components, found_fields, list_value, node_type};
+use crate::named::named;
 
 /// The function `component_map`.
 #[user_doc(
@@ -46,18 +47,10 @@ use super::graph::{Components, found_fields, list_value, node_type};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct ComponentMap;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const NAME: &str = "component_map";
 
 impl AggregateUDFImpl for ComponentMap {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         let found = DataType::Struct(found_fields(&node_type(NAME, types)?));
@@ -87,10 +80,6 @@ impl AggregateUDFImpl for ComponentMap {
 
     fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {
         ScalarValue::new_default(data_type)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

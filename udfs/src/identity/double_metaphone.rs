@@ -10,7 +10,7 @@
 use datafusion_macros::user_doc;
 use rphonetic::DoubleMetaphone as Philips;
 
-use super::folding::latin_capitals;
+use super::sounds::append_code;
 use super::texts::text_function;
 
 /// The function `double_metaphone`.
@@ -31,29 +31,19 @@ use super::texts::text_function;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct DoubleMetaphone;
 
-text_function!(DoubleMetaphone, "double_metaphone", ["dmetaphone"], coded);
+text_function!(DoubleMetaphone, coded, "double_metaphone", alias "dmetaphone");
 
 fn coded(name: &str, code: &mut String) -> bool {
-    let letters = latin_capitals(name);
-    if !letters.is_empty() {
-        code.push_str(&Philips::default().double_metaphone(&letters).primary());
-    }
-    !code.is_empty()
+    append_code(name, code, |letters| Philips::default().double_metaphone(&letters).primary())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::sounds::assert_codes;
     use super::*;
 
     #[test]
     fn names_that_sound_alike() {
-        let of = |name: &str| {
-            let mut code = String::new();
-            coded(name, &mut code).then_some(code)
-        };
-        for (name, expected) in [("Schmidt", "XMT"), ("Smith", "SM0"), ("Thomas", "TMS"), ("Gauthier", "K0")] {
-            assert_eq!(of(name).as_deref(), Some(expected), "{name}");
-        }
-        assert_eq!(of("42"), None);
+        assert_codes(coded, &[("Schmidt", "XMT"), ("Smith", "SM0"), ("Thomas", "TMS"), ("Gauthier", "K0")]);
     }
 }

@@ -10,7 +10,7 @@
 use datafusion_macros::user_doc;
 use rphonetic::DoubleMetaphone as Philips;
 
-use super::folding::latin_capitals;
+use super::sounds::append_code;
 use super::texts::text_function;
 
 /// The function `double_metaphone_alt`.
@@ -31,29 +31,19 @@ use super::texts::text_function;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct DoubleMetaphoneAlt;
 
-text_function!(DoubleMetaphoneAlt, "double_metaphone_alt", ["dmetaphone_alt"], coded);
+text_function!(DoubleMetaphoneAlt, coded, "double_metaphone_alt", alias "dmetaphone_alt");
 
 fn coded(name: &str, code: &mut String) -> bool {
-    let letters = latin_capitals(name);
-    if !letters.is_empty() {
-        code.push_str(&Philips::default().double_metaphone(&letters).alternate());
-    }
-    !code.is_empty()
+    append_code(name, code, |letters| Philips::default().double_metaphone(&letters).alternate())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::sounds::assert_codes;
     use super::*;
 
     #[test]
     fn names_that_sound_alike() {
-        let of = |name: &str| {
-            let mut code = String::new();
-            coded(name, &mut code).then_some(code)
-        };
-        for (name, expected) in [("Schmidt", "SMT"), ("Smith", "XMT"), ("Thomas", "TMS")] {
-            assert_eq!(of(name).as_deref(), Some(expected), "{name}");
-        }
-        assert_eq!(of("42"), None);
+        assert_codes(coded, &[("Schmidt", "SMT"), ("Smith", "XMT"), ("Thomas", "TMS")]);
     }
 }

@@ -9,7 +9,7 @@
 use datafusion_macros::user_doc;
 use rphonetic::{Encoder, Metaphone as Philips};
 
-use super::folding::latin_capitals;
+use super::sounds::append_code;
 use super::texts::text_function;
 
 /// The function `metaphone`.
@@ -30,29 +30,19 @@ use super::texts::text_function;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Metaphone;
 
-text_function!(Metaphone, "metaphone", [], coded);
+text_function!(Metaphone, coded, "metaphone");
 
 fn coded(name: &str, code: &mut String) -> bool {
-    let letters = latin_capitals(name);
-    if !letters.is_empty() {
-        code.push_str(&Philips::new(None).encode(&letters));
-    }
-    !code.is_empty()
+    append_code(name, code, |letters| Philips::new(None).encode(&letters))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::sounds::assert_codes;
     use super::*;
 
     #[test]
     fn names_that_sound_alike() {
-        let of = |name: &str| {
-            let mut code = String::new();
-            coded(name, &mut code).then_some(code)
-        };
-        for (name, expected) in [("Nite", "NT"), ("Wright", "RT"), ("Knight", "NT"), ("Philips", "FLPS")] {
-            assert_eq!(of(name).as_deref(), Some(expected), "{name}");
-        }
-        assert_eq!(of("42"), None);
+        assert_codes(coded, &[("Nite", "NT"), ("Wright", "RT"), ("Knight", "NT"), ("Philips", "FLPS")]);
     }
 }

@@ -3,6 +3,7 @@
 mod audience_bucket;
 mod component_map;
 mod damerau_levenshtein;
+mod distance;
 mod double_metaphone;
 mod double_metaphone_alt;
 mod folding;
@@ -18,6 +19,7 @@ mod nysiis;
 mod shortest_path;
 mod soundex;
 mod soundex_fr;
+mod sounds;
 mod texts;
 
 use datafusion_expr::{AggregateUDF, ScalarUDF};

@@ -11,15 +11,15 @@
 //! * NULL, and what is not an address: NULL. Never the empty text.
 //! * Cost: O(length).
 
-use std::sync::LazyLock;
-
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_common::{Result, ScalarValue, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
-use super::texts::{by_rows, rewritten, text_types};
+use super::texts::{rewritten, text_types};
 use crate::InvalidArgument;
+use crate::named::named;
+use crate::rows::evaluate;
 
 /// The function `normalize_email`.
 #[user_doc(
@@ -43,18 +43,10 @@ use crate::InvalidArgument;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct NormalizeEmail;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const NAME: &str = "normalize_email";
 
 impl ScalarUDFImpl for NormalizeEmail {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Utf8)
@@ -77,14 +69,10 @@ impl ScalarUDFImpl for NormalizeEmail {
             },
             Some(_) => return Err(InvalidArgument::error(format!("{NAME}: the rules have to be a constant text"))),
         };
-        by_rows(&args, |columns| match columns.first() {
+        evaluate(&args, |columns| match columns.first() {
             Some(emails) => Ok(rewritten(emails, |email, result| normalized(email, provider, result))),
             None => plan_err!("{NAME} takes an address"),
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

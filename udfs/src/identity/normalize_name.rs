@@ -32,7 +32,7 @@ use super::texts::text_function;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct NormalizeName;
 
-text_function!(NormalizeName, "normalize_name", [], normalized);
+text_function!(NormalizeName, normalized, "normalize_name");
 
 fn normalized(name: &str, result: &mut String) -> bool {
     let mut parted = false;

@@ -9,7 +9,7 @@
 use datafusion_macros::user_doc;
 use rphonetic::{Encoder, Nysiis as NewYork};
 
-use super::folding::latin_capitals;
+use super::sounds::append_code;
 use super::texts::text_function;
 
 /// The function `nysiis`.
@@ -30,29 +30,19 @@ use super::texts::text_function;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Nysiis;
 
-text_function!(Nysiis, "nysiis", [], coded);
+text_function!(Nysiis, coded, "nysiis");
 
 fn coded(name: &str, code: &mut String) -> bool {
-    let letters = latin_capitals(name);
-    if !letters.is_empty() {
-        code.push_str(&NewYork::default().encode(&letters));
-    }
-    !code.is_empty()
+    append_code(name, code, |letters| NewYork::default().encode(&letters))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::sounds::assert_codes;
     use super::*;
 
     #[test]
     fn names_that_sound_alike() {
-        let of = |name: &str| {
-            let mut code = String::new();
-            coded(name, &mut code).then_some(code)
-        };
-        for (name, expected) in [("Brian", "BRAN"), ("Brown", "BRAN"), ("Macintosh", "MCANT")] {
-            assert_eq!(of(name).as_deref(), Some(expected), "{name}");
-        }
-        assert_eq!(of("42"), None);
+        assert_codes(coded, &[("Brian", "BRAN"), ("Brown", "BRAN"), ("Macintosh", "MCANT")]);
     }
 }

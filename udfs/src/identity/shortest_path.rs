@@ -8,18 +8,19 @@
 //! * Cost: O(edges), and a sort of the ids if there is a path; 8 bytes an edge beside the ids.
 
 use std::mem::size_of_val;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, Int64Array, StructArray};
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::graph::{Edges, list_value, node_type};
 use crate::InvalidArgument;
 use crate::arguments::constant;
+use crate::named::named;
 
 /// The function `shortest_path`.
 #[user_doc(
@@ -49,18 +50,10 @@ use crate::arguments::constant;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct ShortestPath;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const NAME: &str = "shortest_path";
 
 impl AggregateUDFImpl for ShortestPath {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         let step = DataType::Struct(step_fields(&node_type(NAME, types)?));
@@ -98,10 +91,6 @@ impl AggregateUDFImpl for ShortestPath {
 
     fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {
         ScalarValue::new_default(data_type)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

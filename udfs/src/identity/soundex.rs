@@ -11,7 +11,7 @@
 use datafusion_macros::user_doc;
 use rphonetic::{Encoder, Soundex as Russell};
 
-use super::folding::latin_capitals;
+use super::sounds::append_code;
 use super::texts::text_function;
 
 /// The function `soundex`.
@@ -32,36 +32,29 @@ use super::texts::text_function;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Soundex;
 
-text_function!(Soundex, "soundex", [], coded);
+text_function!(Soundex, coded, "soundex");
 
 fn coded(name: &str, code: &mut String) -> bool {
-    let letters = latin_capitals(name);
-    if !letters.is_empty() {
-        code.push_str(&Russell::default().encode(&letters));
-    }
-    !code.is_empty()
+    append_code(name, code, |letters| Russell::default().encode(&letters))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::sounds::assert_codes;
     use super::*;
 
     #[test]
     fn names_that_sound_alike() {
-        let of = |name: &str| {
-            let mut code = String::new();
-            coded(name, &mut code).then_some(code)
-        };
-        for (name, expected) in [
-            ("Robert", "R163"),
-            ("Rupert", "R163"),
-            ("Ashcraft", "A261"),
-            ("Tymczak", "T522"),
-            ("Pfister", "P236"),
-            ("Honeyman", "H555"),
-        ] {
-            assert_eq!(of(name).as_deref(), Some(expected), "{name}");
-        }
-        assert_eq!(of("42"), None);
+        assert_codes(
+            coded,
+            &[
+                ("Robert", "R163"),
+                ("Rupert", "R163"),
+                ("Ashcraft", "A261"),
+                ("Tymczak", "T522"),
+                ("Pfister", "P236"),
+                ("Honeyman", "H555"),
+            ],
+        );
     }
 }

@@ -10,7 +10,7 @@
 
 use datafusion_macros::user_doc;
 
-use super::folding::latin_capitals;
+use super::sounds::append_code;
 use super::texts::text_function;
 
 /// The function `soundex_fr`.
@@ -31,14 +31,10 @@ use super::texts::text_function;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct SoundexFr;
 
-text_function!(SoundexFr, "soundex_fr", ["soundex2"], coded);
+text_function!(SoundexFr, coded, "soundex_fr", alias "soundex2");
 
 fn coded(name: &str, code: &mut String) -> bool {
-    let letters = latin_capitals(name);
-    if !letters.is_empty() {
-        code.push_str(&code_of(letters));
-    }
-    !code.is_empty()
+    append_code(name, code, code_of)
 }
 
 /// Letters that are written otherwise than they sound, in the order in which they are replaced.
@@ -101,36 +97,33 @@ fn code_of(letters: String) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sounds::assert_codes;
     use super::*;
 
     #[test]
     fn names_that_sound_alike() {
-        let of = |name: &str| {
-            let mut code = String::new();
-            coded(name, &mut code).then_some(code)
-        };
-        for (name, expected) in [
-            ("Martin", "MRTN"),
-            ("Bernard", "BRNR"),
-            ("Faure", "FR"),
-            ("Perez", "PRZ"),
-            ("Gros", "GR"),
-            ("Chapuis", "CHP"),
-            ("Boyer", "BYR"),
-            ("Gauthier", "KTR"),
-            ("Rey", "RY"),
-            ("Barthélémy", "BRTL"),
-            ("Henry", "HNR"),
-            ("Moulin", "MLN"),
-            ("Rousseau", "RS"),
-            ("Œuvrard", "OVR"),
-            ("Quesnel", "KSNL"),
-            ("Eda", "ED"),
-            ("Dupond", "DPN"),
-            ("Dupont", "DPN"),
-        ] {
-            assert_eq!(of(name).as_deref(), Some(expected), "{name}");
-        }
-        assert_eq!(of("42"), None);
+        assert_codes(
+            coded,
+            &[
+                ("Martin", "MRTN"),
+                ("Bernard", "BRNR"),
+                ("Faure", "FR"),
+                ("Perez", "PRZ"),
+                ("Gros", "GR"),
+                ("Chapuis", "CHP"),
+                ("Boyer", "BYR"),
+                ("Gauthier", "KTR"),
+                ("Rey", "RY"),
+                ("Barthélémy", "BRTL"),
+                ("Henry", "HNR"),
+                ("Moulin", "MLN"),
+                ("Rousseau", "RS"),
+                ("Œuvrard", "OVR"),
+                ("Quesnel", "KSNL"),
+                ("Eda", "ED"),
+                ("Dupond", "DPN"),
+                ("Dupont", "DPN"),
+            ],
+        );
     }
 }

@@ -1,11 +1,10 @@
-//! What functions of texts have in common: their arguments, row by row, and one row for constants.
+//! What functions of texts have in common: the types of their arguments, and texts that become others row by row.
 
 use std::sync::Arc;
 
 use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_common::{Result, ScalarValue, plan_err};
-use datafusion_expr::{ColumnarValue, ScalarFunctionArgs};
+use datafusion_common::{Result, plan_err};
 
 /// Text for each of the arguments.
 ///
@@ -29,22 +28,6 @@ fn is_text(given: &DataType) -> bool {
     }
 }
 
-/// Calls `each` with all arguments as arrays: of one row if they are constants, whose result is then a constant.
-pub(super) fn by_rows(
-    args: &ScalarFunctionArgs,
-    each: impl FnOnce(&[ArrayRef]) -> Result<ArrayRef>,
-) -> Result<ColumnarValue> {
-    let constant = args.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
-    let rows = if constant { 1 } else { args.number_rows };
-    let arrays = args.args.iter().map(|value| value.to_array(rows)).collect::<Result<Vec<_>>>()?;
-    let result = each(&arrays)?;
-    Ok(if constant {
-        ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)
-    } else {
-        ColumnarValue::Array(result)
-    })
-}
-
 /// The text that `of` appends for each row, NULL where it says so.
 pub(super) fn rewritten(texts: &ArrayRef, mut of: impl FnMut(&str, &mut String) -> bool) -> ArrayRef {
     let texts = texts.as_string_view();
@@ -60,28 +43,14 @@ pub(super) fn rewritten(texts: &ArrayRef, mut of: impl FnMut(&str, &mut String) 
     Arc::new(result.finish())
 }
 
-/// A function of one text that gives a text: its name, and what it appends for a text that is not NULL.
+/// A function of one text that gives a text: what it appends for a text that is not NULL, and its names as [`named`]
+/// takes them.
+///
+/// [`named`]: crate::named::named
 macro_rules! text_function {
-    ($function:ident, $name:literal, $aliases:expr, $of:expr) => {
-        static SIGNATURE: std::sync::LazyLock<datafusion_expr::Signature> = std::sync::LazyLock::new(|| {
-            datafusion_expr::Signature::user_defined(datafusion_expr::Volatility::Immutable)
-        });
-
-        static ALIASES: std::sync::LazyLock<Vec<String>> =
-            std::sync::LazyLock::new(|| AsRef::<[&str]>::as_ref(&$aliases).iter().map(|s| (*s).to_owned()).collect());
-
+    ($function:ident, $of:expr, $($names:tt)+) => {
         impl datafusion_expr::ScalarUDFImpl for $function {
-            fn name(&self) -> &str {
-                $name
-            }
-
-            fn aliases(&self) -> &[String] {
-                &ALIASES
-            }
-
-            fn signature(&self) -> &datafusion_expr::Signature {
-                &SIGNATURE
-            }
+            crate::named::named!($($names)+);
 
             fn return_type(
                 &self,
@@ -94,7 +63,7 @@ macro_rules! text_function {
                 &self,
                 types: &[datafusion_common::arrow::datatypes::DataType],
             ) -> datafusion_common::Result<Vec<datafusion_common::arrow::datatypes::DataType>> {
-                super::texts::text_types($name, types, 1, 1)
+                super::texts::text_types(self.name(), types, 1, 1)
             }
 
             fn is_strict(&self) -> bool {
@@ -105,14 +74,10 @@ macro_rules! text_function {
                 &self,
                 args: datafusion_expr::ScalarFunctionArgs,
             ) -> datafusion_common::Result<datafusion_expr::ColumnarValue> {
-                super::texts::by_rows(&args, |columns| match columns {
+                crate::rows::evaluate(&args, |columns| match columns {
                     [texts] => Ok(super::texts::rewritten(texts, $of)),
-                    _ => datafusion_common::plan_err!("{} takes a text", $name),
+                    _ => datafusion_common::plan_err!("{} takes a text", self.name()),
                 })
-            }
-
-            fn documentation(&self) -> Option<&datafusion_expr::Documentation> {
-                self.doc()
             }
         }
     };

@@ -6,15 +6,15 @@
 //! * A row whose score or label is NULL does not count. NULL unless there are rows of both classes.
 //! * Cost: a sort, O(n log n); the rows stay in memory, 9 bytes each, and 18 more while they are sorted.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::{DataType, FieldRef};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::ranked::{self, Peers};
+use crate::named::named;
+use crate::rows::{Taken, coerce};
 
 /// The function `auc`.
 #[user_doc(
@@ -35,25 +35,17 @@ use super::ranked::{self, Peers};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Auc;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const NAME: &str = "auc";
 
 impl AggregateUDFImpl for Auc {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Float64)
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        ranked::types(NAME, types, false)
+        coerce(NAME, types, &[("score", Taken::Number), ("label", Taken::Label)], 2)
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
@@ -62,10 +54,6 @@ impl AggregateUDFImpl for Auc {
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
         Ok(ranked::state_fields(&args))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

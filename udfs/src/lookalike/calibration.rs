@@ -14,17 +14,18 @@ use std::sync::{Arc, LazyLock};
 use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, StructArray};
 use datafusion_common::arrow::buffer::OffsetBuffer;
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type};
-use datafusion_common::{Result, ScalarValue, not_impl_err, plan_err};
+use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::utils::format_state_name;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
-use super::features::{label_type, labels};
-use super::model::{state, state_type, states};
+use super::features::labels;
+use super::model::{state, state_fields, states};
 use super::options;
 use crate::InvalidArgument;
-use crate::arguments::constant;
+use crate::arguments::{constant, refuse_distinct};
+use crate::named::named;
+use crate::rows::{Taken, coerce};
 
 /// The function `calibration`.
 #[user_doc(
@@ -47,8 +48,6 @@ use crate::arguments::constant;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Calibration;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
     Fields::from(vec![
         Field::new("bin", DataType::Int64, true),
@@ -65,33 +64,19 @@ fn item() -> FieldRef {
 }
 
 impl AggregateUDFImpl for Calibration {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::List(item()))
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        let number = |given: &DataType| given.is_numeric() || given.is_null();
-        match types {
-            [score, label] if number(score) => Ok(vec![DataType::Float64, label_type(NAME, label)?]),
-            [score, label, bins] if number(score) && (bins.is_integer() || bins.is_null()) => {
-                Ok(vec![DataType::Float64, label_type(NAME, label)?, DataType::Int64])
-            }
-            _ => plan_err!("{NAME} takes a probability and a label, and at most bins as an integer"),
-        }
+        let parameters = [("probability", Taken::Number), ("label", Taken::Label), ("bins", Taken::Integer)];
+        coerce(NAME, types, &parameters, 2)
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if args.is_distinct {
-            return not_impl_err!("{NAME}(DISTINCT ...), take SELECT DISTINCT in a sub-query");
-        }
+        refuse_distinct(NAME, &args, "select distinct rows in a sub-query")?;
         let bins = match args.exprs.len() {
             0..3 => 10,
             _ => options::whole(NAME, "bins", &constant(NAME, "bins", &args, 2)?, 1, 1000)?,
@@ -100,11 +85,7 @@ impl AggregateUDFImpl for Calibration {
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        Ok(vec![Field::new(format_state_name(args.name, "bins"), state_type(), true).into()])
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
+        Ok(state_fields(&args, ["bins"]))
     }
 }
 

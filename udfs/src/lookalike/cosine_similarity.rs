@@ -4,14 +4,13 @@
 //! * In single precision if both are arrays of reals, summed in sixteen parts; in double precision otherwise.
 //! * Cost: one pass over both, vectorised.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::pairs::{Kernel, cosine, pair_types};
+use crate::named::named;
 
 /// The function `cosine_similarity`.
 #[user_doc(
@@ -32,18 +31,10 @@ use super::pairs::{Kernel, cosine, pair_types};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct CosineSimilarity;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const KERNEL: Kernel = Kernel { name: "cosine_similarity", single: cosine, double: cosine };
 
 impl ScalarUDFImpl for CosineSimilarity {
-    fn name(&self) -> &str {
-        KERNEL.name
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(KERNEL.name);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Float64)
@@ -59,9 +50,5 @@ impl ScalarUDFImpl for CosineSimilarity {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         KERNEL.invoke(&args)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

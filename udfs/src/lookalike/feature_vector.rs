@@ -5,18 +5,20 @@
 //! * A NULL is a NULL in the vector; the vector itself never is.
 //! * Cost: one pass over the values.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, Float64Array, ListArray};
 use datafusion_common::arrow::buffer::{BooleanBuffer, NullBuffer, OffsetBuffer};
 use datafusion_common::arrow::compute::cast;
 use datafusion_common::arrow::datatypes::{DataType, Field, Float64Type};
-use datafusion_common::{Result, ScalarValue, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_common::{Result, plan_err};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::features::doubles;
 use crate::InvalidArgument;
+use crate::named::named;
+use crate::rows::{evaluate, row_count};
 
 /// How many rows are laid out at a time, so that what is written stays in the cache.
 const BLOCK: usize = 64;
@@ -39,16 +41,8 @@ const BLOCK: usize = 64;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct FeatureVector;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl ScalarUDFImpl for FeatureVector {
-    fn name(&self) -> &str {
-        "feature_vector"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("feature_vector");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(doubles())
@@ -68,23 +62,10 @@ impl ScalarUDFImpl for FeatureVector {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let constant = args.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
-        let rows = if constant { 1 } else { args.number_rows };
-        let columns = args
-            .args
-            .iter()
-            .map(|value| Ok(cast(&value.to_array(rows)?, &DataType::Float64)?))
-            .collect::<Result<Vec<ArrayRef>>>()?;
-        let result = vectors(&columns, rows)?;
-        Ok(if constant {
-            ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)
-        } else {
-            ColumnarValue::Array(Arc::new(result))
+        evaluate(&args, |columns| {
+            let columns = columns.iter().map(|column| Ok(cast(column, &DataType::Float64)?));
+            Ok(Arc::new(vectors(&columns.collect::<Result<Vec<_>>>()?, row_count(&args))?))
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

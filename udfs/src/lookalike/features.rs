@@ -6,20 +6,11 @@ use datafusion_common::arrow::datatypes::{DataType, Field, Float64Type};
 use datafusion_common::{Result, plan_err};
 
 use crate::InvalidArgument;
+use crate::rows::Taken;
 
 /// The type of a vector of features, and of every list of a model.
 pub(super) fn doubles() -> DataType {
     DataType::List(Field::new_list_field(DataType::Float64, true).into())
-}
-
-/// The type of a list's elements.
-pub(super) fn element(given: &DataType) -> Option<&DataType> {
-    match given {
-        DataType::List(field) | DataType::LargeList(field) | DataType::FixedSizeList(field, _) => {
-            Some(field.data_type())
-        }
-        _ => None,
-    }
 }
 
 /// The type that a vector of features is coerced to.
@@ -27,22 +18,9 @@ pub(super) fn element(given: &DataType) -> Option<&DataType> {
 /// # Errors
 /// If it is not a list of numbers or booleans.
 pub(super) fn vector_type(function: &str, given: &DataType) -> Result<DataType> {
-    let element = if given.is_null() { Some(given) } else { element(given) };
-    match element {
-        Some(known) if known.is_numeric() || known.is_null() || *known == DataType::Boolean => Ok(doubles()),
-        _ => plan_err!("{function} takes features as an array of numbers or booleans, not as {given}"),
-    }
-}
-
-/// The type that a label is coerced to.
-///
-/// # Errors
-/// If it is neither a boolean nor a number.
-pub(super) fn label_type(function: &str, given: &DataType) -> Result<DataType> {
-    match given {
-        DataType::Boolean => Ok(DataType::Boolean),
-        number if number.is_numeric() || number.is_null() => Ok(DataType::Float64),
-        other => plan_err!("{function} takes a label as a boolean, or as 0 and 1, not as {other}"),
+    match Taken::Vector.coerced(given) {
+        Some(doubles) => Ok(doubles),
+        None => plan_err!("{function} takes features as an array of numbers or booleans, not as {given}"),
     }
 }
 

@@ -8,16 +8,18 @@
 
 use std::sync::{Arc, LazyLock};
 
+use datafusion_common::Result;
 use datafusion_common::arrow::array::{ArrayRef, Float64Array, Int64Array, StructArray};
 use datafusion_common::arrow::buffer::NullBuffer;
 use datafusion_common::arrow::datatypes::{DataType, Field, Fields};
-use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::centroids::{Assignment, coerced};
-use super::features::{Vectors, vector_type};
-use super::scoring::{one, returned};
+use super::features::Vectors;
+use super::scoring::{Scored, score_types};
+use crate::named::named;
+use crate::rows::constant_for_constants;
 
 /// The function `kmeans_assign`.
 #[user_doc(
@@ -41,8 +43,6 @@ use super::scoring::{one, returned};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct KmeansAssign;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
     Fields::from(vec![Field::new("cluster", DataType::Int64, true), Field::new("distance", DataType::Float64, true)])
 });
@@ -50,23 +50,14 @@ static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
 const NAME: &str = "kmeans_assign";
 
 impl ScalarUDFImpl for KmeansAssign {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Struct(FIELDS.clone()))
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        match types {
-            [model, features] => Ok(vec![coerced(NAME, model)?, vector_type(NAME, features)?]),
-            _ => plan_err!("{NAME} takes a model and features"),
-        }
+        score_types(NAME, types, coerced)
     }
 
     fn is_strict(&self) -> bool {
@@ -74,19 +65,12 @@ impl ScalarUDFImpl for KmeansAssign {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [model, features] = args.args.as_slice() else {
-            return plan_err!("{NAME} takes a model and features");
-        };
-        let constant = |value: &ColumnarValue| matches!(value, ColumnarValue::Scalar(_));
-        let all_constant = constant(model) && constant(features);
-        let rows = if all_constant { 1 } else { args.number_rows };
-        let models = one(model, rows)?;
-        let features = features.to_array(rows)?;
+        let Scored { models, one_model, features, rows } = Scored::new(NAME, &args)?;
         let vectors = Vectors::new(NAME, &features)?;
         let mut assigned: Vec<Option<(i64, f64)>> = Vec::with_capacity(rows);
         let mut current = None;
         for row in 0..rows {
-            if row == 0 || !constant(model) {
+            if row == 0 || !one_model {
                 current = Assignment::read(NAME, &models, row)?;
             }
             assigned.push(match (&current, vectors.get(row)) {
@@ -98,10 +82,6 @@ impl ScalarUDFImpl for KmeansAssign {
         let distances: Float64Array = assigned.iter().map(|found| found.map(|(_, distance)| distance)).collect();
         let valid: NullBuffer = assigned.iter().map(Option::is_some).collect();
         let columns: Vec<ArrayRef> = vec![Arc::new(clusters), Arc::new(distances)];
-        returned(Arc::new(StructArray::try_new(FIELDS.clone(), columns, Some(valid))?), all_constant)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
+        constant_for_constants(&args.args, Arc::new(StructArray::try_new(FIELDS.clone(), columns, Some(valid))?))
     }
 }

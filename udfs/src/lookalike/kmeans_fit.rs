@@ -10,24 +10,23 @@
 //! * The model depends on the rows and the seed alone, not on the rows' order or parts.
 //! * Cost: O(n k d) a step, for every start; the rows stay in memory, 8 bytes a feature, twice while it fits.
 
-use std::sync::LazyLock;
-
 use datafusion_common::arrow::array::ArrayRef;
-use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion_common::{Result, ScalarValue, not_impl_err, plan_err};
+use datafusion_common::arrow::datatypes::{DataType, FieldRef};
+use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::utils::format_state_name;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::centroids::{Centroids, model_type};
 use super::collected::Collected;
-use super::features::vector_type;
-use super::model::state_type;
+use super::model::state_fields;
 use super::spread::{Spread, standardise};
 use super::{clusters, options};
 use crate::InvalidArgument;
+use crate::arguments::refuse_distinct;
 use crate::arguments::{constant, text};
+use crate::named::named;
+use crate::rows::{Taken, coerce};
 
 /// The function `kmeans_fit`.
 #[user_doc(
@@ -54,42 +53,28 @@ use crate::arguments::{constant, text};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct KmeansFit;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const NAME: &str = "kmeans_fit";
 
 impl AggregateUDFImpl for KmeansFit {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(model_type())
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        let [features, k, rest @ ..] = types else {
-            return plan_err!("{NAME} takes features and k, and at most seed, n_init and scale");
-        };
-        let whole = |given: &DataType| given.is_integer() || given.is_null();
-        let text = |given: &DataType| given.is_string() || given.is_null();
-        let fits = whole(k) && rest.iter().take(2).all(whole) && rest.iter().skip(2).all(text) && rest.len() <= 3;
-        if !fits {
-            return plan_err!("{NAME} takes features, k, seed and n_init as integers and scale as text");
-        }
-        let numbers = [DataType::Int64, DataType::Int64, DataType::Int64];
-        let options = numbers.into_iter().chain([DataType::Utf8]).take(types.len() - 1);
-        Ok([vector_type(NAME, features)?].into_iter().chain(options).collect())
+        let parameters = [
+            ("features", Taken::Vector),
+            ("k", Taken::Integer),
+            ("seed", Taken::Integer),
+            ("n_init", Taken::Integer),
+            ("scale", Taken::Text),
+        ];
+        coerce(NAME, types, &parameters, 2)
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if args.is_distinct {
-            return not_impl_err!("{NAME}(DISTINCT ...), take SELECT DISTINCT in a sub-query");
-        }
+        refuse_distinct(NAME, &args, "select distinct rows in a sub-query")?;
         let option = |name, place, default, low, high| match args.exprs.len() {
             given if given <= place => Ok(default),
             _ => options::whole(NAME, name, &constant(NAME, name, &args, place)?, low, high),
@@ -112,12 +97,7 @@ impl AggregateUDFImpl for KmeansFit {
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        let field = |name| Field::new(format_state_name(args.name, name), state_type(), true).into();
-        Ok(["features", "labels"].map(field).to_vec())
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
+        Ok(state_fields(&args, ["features", "labels"]))
     }
 }
 

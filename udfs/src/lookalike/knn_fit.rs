@@ -8,24 +8,23 @@
 //! * Merges; how rows are parted changes the model by rounding only.
 //! * Cost: one pass; the seed's rows stay in memory, 8 bytes a feature, twice while it fits.
 
-use std::sync::LazyLock;
-
 use datafusion_common::arrow::array::{Array, ArrayRef};
-use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion_common::{Result, ScalarValue, not_impl_err, plan_err};
+use datafusion_common::arrow::datatypes::{DataType, FieldRef};
+use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::utils::format_state_name;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::collected::Collected;
-use super::features::{Vectors, label_type, labels, same_width, vector_type};
-use super::model::{state, state_type, states};
+use super::features::{Vectors, labels, same_width};
+use super::model::{state, state_fields, states};
 use super::neighbours::{Neighbours, model_type};
 use super::options;
 use super::spread::Spread;
 use crate::InvalidArgument;
-use crate::arguments::constant;
+use crate::arguments::{constant, refuse_distinct};
+use crate::named::named;
+use crate::rows::{Taken, coerce};
 
 /// The function `knn_fit`.
 #[user_doc(
@@ -47,40 +46,21 @@ use crate::arguments::constant;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct KnnFit;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const NAME: &str = "knn_fit";
 
 impl AggregateUDFImpl for KnnFit {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(model_type())
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        let [features, label, rest @ ..] = types else {
-            return plan_err!("{NAME} takes features and is_seed, and at most k");
-        };
-        let mut taken = vec![vector_type(NAME, features)?, label_type(NAME, label)?];
-        match rest {
-            [] => {}
-            [k] if k.is_integer() || k.is_null() => taken.push(DataType::Int64),
-            _ => return plan_err!("{NAME} takes features and is_seed, and at most k as an integer"),
-        }
-        Ok(taken)
+        coerce(NAME, types, &[("features", Taken::Vector), ("is_seed", Taken::Label), ("k", Taken::Integer)], 2)
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if args.is_distinct {
-            return not_impl_err!("{NAME}(DISTINCT ...), take SELECT DISTINCT in a sub-query");
-        }
+        refuse_distinct(NAME, &args, "select distinct rows in a sub-query")?;
         let k = match args.exprs.len() {
             0..3 => 10,
             _ => options::whole(NAME, "k", &constant(NAME, "k", &args, 2)?, 1, 10_000)?,
@@ -89,12 +69,7 @@ impl AggregateUDFImpl for KnnFit {
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        let field = |name| Field::new(format_state_name(args.name, name), state_type(), true).into();
-        Ok(["rows", "spread", "seeds", "labels"].map(field).to_vec())
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
+        Ok(state_fields(&args, ["rows", "spread", "seeds", "labels"]))
     }
 }
 

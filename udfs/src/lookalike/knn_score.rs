@@ -8,18 +8,20 @@
 //! * Cost: a product with every member of the seed, as one of matrices: a thousand members cost some fifty times what a
 //!   linear model does.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use datafusion_common::arrow::array::{ArrayRef, Float64Array};
+use datafusion_common::Result;
+use datafusion_common::arrow::array::Float64Array;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
-use super::features::{Vectors, vector_type};
+use super::features::Vectors;
 use super::neighbours::{Neighbours, coerced};
-use super::scoring::{one, returned};
+use super::scoring::{Scored, score_types};
 use crate::InvalidArgument;
+use crate::named::named;
+use crate::rows::constant_for_constants;
 
 /// Rows that are multiplied with the seeds at a time.
 const BLOCK: usize = 256;
@@ -46,28 +48,17 @@ const BLOCK: usize = 256;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct KnnScore;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const NAME: &str = "knn_score";
 
 impl ScalarUDFImpl for KnnScore {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Float64)
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        match types {
-            [model, features] => Ok(vec![coerced(NAME, model)?, vector_type(NAME, features)?]),
-            _ => plan_err!("{NAME} takes a model and features"),
-        }
+        score_types(NAME, types, coerced)
     }
 
     fn is_strict(&self) -> bool {
@@ -75,16 +66,9 @@ impl ScalarUDFImpl for KnnScore {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [model, features] = args.args.as_slice() else {
-            return plan_err!("{NAME} takes a model and features");
-        };
-        let constant = |value: &ColumnarValue| matches!(value, ColumnarValue::Scalar(_));
-        let all_constant = constant(model) && constant(features);
-        let rows = if all_constant { 1 } else { args.number_rows };
-        let features = features.to_array(rows)?;
+        let Scored { models, one_model, features, rows } = Scored::new(NAME, &args)?;
         let vectors = Vectors::new(NAME, &features)?;
-        let models = one(model, rows)?;
-        let result = if constant(model) {
+        let result = if one_model {
             let all: Vec<usize> = (0..rows).collect();
             let blocks = all.chunks(BLOCK);
             match Neighbours::read(NAME, &models, 0)? {
@@ -100,12 +84,7 @@ impl ScalarUDFImpl for KnnScore {
             };
             (0..rows).map(score).collect::<Result<Vec<_>>>()?.concat()
         };
-        let result: ArrayRef = Arc::new(Float64Array::from(result));
-        returned(result, all_constant)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
+        constant_for_constants(&args.args, Arc::new(Float64Array::from(result)))
     }
 }
 

@@ -4,14 +4,13 @@
 //! * In single precision if both are arrays of reals, summed in sixteen parts; in double precision otherwise.
 //! * Cost: one pass over both, vectorised.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::pairs::{Kernel, pair_types, squared_distance};
+use crate::named::named;
 
 /// The function `l2_distance`.
 #[user_doc(
@@ -32,8 +31,6 @@ use super::pairs::{Kernel, pair_types, squared_distance};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct L2Distance;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const KERNEL: Kernel = Kernel {
     name: "l2_distance",
     single: |a, b| Some(squared_distance(a, b).sqrt()),
@@ -41,13 +38,7 @@ const KERNEL: Kernel = Kernel {
 };
 
 impl ScalarUDFImpl for L2Distance {
-    fn name(&self) -> &str {
-        KERNEL.name
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(KERNEL.name);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Float64)
@@ -63,9 +54,5 @@ impl ScalarUDFImpl for L2Distance {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         KERNEL.invoke(&args)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

@@ -10,21 +10,20 @@
 //! * Partial results merge; how rows are parted changes the model by rounding only.
 //! * Cost: O(n d²) time, O(d²) memory a group, and the rows that have a NULL feature.
 
-use std::sync::LazyLock;
-
 use datafusion_common::arrow::array::{Array, ArrayRef};
-use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion_common::{Result, ScalarValue, not_impl_err, plan_err};
+use datafusion_common::arrow::datatypes::{DataType, FieldRef};
+use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::utils::format_state_name;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::class_moments::ClassMoments;
-use super::features::{Vectors, label_type, labels, vector_type};
-use super::model::{model_type, no_model, state, state_type, states};
+use super::features::{Vectors, labels};
+use super::model::{model_type, no_model, state, state_fields, states};
 use super::{discriminant, options};
-use crate::arguments::constant;
+use crate::arguments::{constant, refuse_distinct};
+use crate::named::named;
+use crate::rows::{Taken, coerce};
 
 /// The shrinkage that did best on retail data.
 const SHRINK: f64 = 0.2;
@@ -52,40 +51,21 @@ const SHRINK: f64 = 0.2;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct LdaFit;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const NAME: &str = "lda_fit";
 
 impl AggregateUDFImpl for LdaFit {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(model_type())
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        let [features, label, rest @ ..] = types else {
-            return plan_err!("{NAME} takes features and is_seed, and at most shrink");
-        };
-        let mut taken = vec![vector_type(NAME, features)?, label_type(NAME, label)?];
-        match rest {
-            [] => {}
-            [shrink] if shrink.is_numeric() || shrink.is_null() => taken.push(DataType::Float64),
-            _ => return plan_err!("{NAME} takes features and is_seed, and at most shrink as a number"),
-        }
-        Ok(taken)
+        coerce(NAME, types, &[("features", Taken::Vector), ("is_seed", Taken::Label), ("shrink", Taken::Number)], 2)
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if args.is_distinct {
-            return not_impl_err!("{NAME}(DISTINCT ...), take SELECT DISTINCT in a sub-query");
-        }
+        refuse_distinct(NAME, &args, "select distinct rows in a sub-query")?;
         let shrink = match args.exprs.len() {
             0..3 => SHRINK,
             _ => options::number(NAME, "shrink", &constant(NAME, "shrink", &args, 2)?, 0.0, 1.0)?,
@@ -94,12 +74,7 @@ impl AggregateUDFImpl for LdaFit {
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        let field = |name| Field::new(format_state_name(args.name, name), state_type(), true).into();
-        Ok(["moments", "incomplete others", "incomplete seeds"].map(field).to_vec())
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
+        Ok(state_fields(&args, ["moments", "incomplete others", "incomplete seeds"]))
     }
 }
 

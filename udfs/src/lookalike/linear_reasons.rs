@@ -16,14 +16,16 @@ use datafusion_common::arrow::array::{
 use datafusion_common::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
-use super::features::{Vectors, element, vector_type};
+use super::features::{Vectors, vector_type};
 use super::model::{Models, coerced};
 use super::options;
-use super::scoring::{one, returned};
+use super::scoring::Scored;
 use crate::InvalidArgument;
+use crate::named::named;
+use crate::rows::{constant_for_constants, element};
 
 /// The function `linear_reasons`.
 #[user_doc(
@@ -46,8 +48,6 @@ use crate::InvalidArgument;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct LinearReasons;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
     Fields::from(vec![Field::new("feature", DataType::Utf8, true), Field::new("contribution", DataType::Float64, true)])
 });
@@ -59,13 +59,7 @@ fn item() -> FieldRef {
 }
 
 impl ScalarUDFImpl for LinearReasons {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::List(item()))
@@ -95,7 +89,7 @@ impl ScalarUDFImpl for LinearReasons {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [model, features, names, rest @ ..] = args.args.as_slice() else {
+        let [_, _, names, rest @ ..] = args.args.as_slice() else {
             return plan_err!("{NAME} takes a model, features and names");
         };
         let most = match rest.first() {
@@ -106,16 +100,10 @@ impl ScalarUDFImpl for LinearReasons {
         let ColumnarValue::Scalar(names) = names else {
             return Err(InvalidArgument::error(format!("{NAME}: the names have to be a constant")));
         };
-        let constant = |value: &ColumnarValue| matches!(value, ColumnarValue::Scalar(_));
-        let all_constant = constant(model) && constant(features);
-        let rows = if all_constant { 1 } else { args.number_rows };
-        let models = Models::new(NAME, &one(model, rows)?, constant(model))?;
-        let result = reasons(models, &features.to_array(rows)?, &names.to_array()?, most)?;
-        returned(Arc::new(result), all_constant)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
+        let Scored { models, one_model, features, .. } = Scored::new(NAME, &args)?;
+        let models = Models::new(NAME, &models, one_model)?;
+        let result = reasons(models, &features, &names.to_array()?, most)?;
+        constant_for_constants(&args.args, Arc::new(result))
     }
 }
 

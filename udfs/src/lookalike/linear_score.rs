@@ -7,14 +7,14 @@
 //!   an array of another length than the model's.
 //! * Cost: one vectorised pass over the features.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
+use super::model::coerced;
 use super::scoring::{score_types, scores};
+use crate::named::named;
 
 /// The function `linear_score`.
 #[user_doc(
@@ -38,25 +38,17 @@ use super::scoring::{score_types, scores};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct LinearScore;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const NAME: &str = "linear_score";
 
 impl ScalarUDFImpl for LinearScore {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Float64)
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        score_types(NAME, types)
+        score_types(NAME, types, coerced)
     }
 
     fn is_strict(&self) -> bool {
@@ -65,9 +57,5 @@ impl ScalarUDFImpl for LinearScore {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         scores(NAME, &args, |_| Ok(()), |score| score)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

@@ -10,22 +10,20 @@
 //! * The model depends on the rows alone, not on their order or parts.
 //! * Cost: some ten times O(n d²); the rows stay in memory, 8 bytes a feature, twice while it fits.
 
-use std::sync::LazyLock;
-
 use datafusion_common::arrow::array::ArrayRef;
-use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion_common::{Result, ScalarValue, not_impl_err, plan_err};
+use datafusion_common::arrow::datatypes::{DataType, FieldRef};
+use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::utils::format_state_name;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::collected::Collected;
-use super::features::{label_type, vector_type};
-use super::model::{model_type, no_model, state_type};
+use super::model::{model_type, no_model, state_fields};
 use super::{logistic, options};
 use crate::InvalidArgument;
-use crate::arguments::constant;
+use crate::arguments::{constant, refuse_distinct};
+use crate::named::named;
+use crate::rows::{Taken, coerce};
 
 /// The function `logreg_fit`.
 #[user_doc(
@@ -54,50 +52,26 @@ use crate::arguments::constant;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct LogregFit;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
-static ALIASES: LazyLock<Vec<String>> = LazyLock::new(|| vec!["propensity_fit".to_owned()]);
-
 const NAME: &str = "logreg_fit";
 
 impl AggregateUDFImpl for LogregFit {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn aliases(&self) -> &[String] {
-        &ALIASES
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME, alias "propensity_fit");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(model_type())
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        let [features, label, rest @ ..] = types else {
-            return plan_err!("{NAME} takes features and y, and at most l2 and balance");
-        };
-        let mut taken = vec![vector_type(NAME, features)?, label_type(NAME, label)?];
-        let number = |given: &DataType| given.is_numeric() || given.is_null();
-        match rest {
-            [] => {}
-            [l2] if number(l2) => taken.push(DataType::Float64),
-            [l2, DataType::Boolean | DataType::Null] if number(l2) => {
-                taken.extend([DataType::Float64, DataType::Boolean]);
-            }
-            _ => return plan_err!("{NAME} takes features and y, and at most l2 as a number and balance as a boolean"),
-        }
-        Ok(taken)
+        coerce(
+            NAME,
+            types,
+            &[("features", Taken::Vector), ("y", Taken::Label), ("l2", Taken::Number), ("balance", Taken::Boolean)],
+            2,
+        )
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if args.is_distinct {
-            return not_impl_err!("{NAME}(DISTINCT ...), take SELECT DISTINCT in a sub-query");
-        }
+        refuse_distinct(NAME, &args, "select distinct rows in a sub-query")?;
         let l2 = match args.exprs.len() {
             0..3 => 1.0,
             _ => options::number(NAME, "l2", &constant(NAME, "l2", &args, 2)?, 0.0, f64::INFINITY)?,
@@ -113,12 +87,7 @@ impl AggregateUDFImpl for LogregFit {
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        let field = |name| Field::new(format_state_name(args.name, name), state_type(), true).into();
-        Ok(["features", "labels"].map(field).to_vec())
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
+        Ok(state_fields(&args, ["features", "labels"]))
     }
 }
 

@@ -6,8 +6,10 @@ use datafusion_common::arrow::array::{
     Array, ArrayRef, AsArray, Float64Array, Int64Array, LargeListArray, ListArray, StringArray, StructArray,
 };
 use datafusion_common::arrow::buffer::OffsetBuffer;
-use datafusion_common::arrow::datatypes::{DataType, Field, Fields, Float64Type};
+use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type};
 use datafusion_common::{Result, ScalarValue, plan_err};
+use datafusion_expr::function::StateFieldsArgs;
+use datafusion_expr::utils::format_state_name;
 
 use super::features::doubles;
 use super::pairs::centred_dot;
@@ -35,13 +37,20 @@ pub(super) fn model_type() -> DataType {
 /// # Errors
 /// If it does not have the fields of one.
 pub(super) fn coerced(function: &str, given: &DataType) -> Result<DataType> {
-    let same = |fields: &Fields| {
-        fields.len() == FIELDS.len() && fields.iter().zip(FIELDS.iter()).all(|(a, b)| a.name() == b.name())
-    };
+    as_fields(function, given, &FIELDS, "lda_fit, logreg_fit or traits_fit")
+}
+
+/// The struct of `wanted`, if that is what is given, or NULL.
+///
+/// # Errors
+/// If it is not, with the `fits` that return one.
+pub(super) fn as_fields(function: &str, given: &DataType, wanted: &Fields, fits: &str) -> Result<DataType> {
+    let same =
+        |fields: &Fields| fields.len() == wanted.len() && fields.iter().zip(wanted).all(|(a, b)| a.name() == b.name());
     match given {
-        DataType::Null => Ok(model_type()),
-        DataType::Struct(fields) if same(fields) => Ok(model_type()),
-        other => plan_err!("{function} takes a model of lda_fit, logreg_fit or traits_fit, not {other}"),
+        DataType::Null => Ok(DataType::Struct(wanted.clone())),
+        DataType::Struct(fields) if same(fields) => Ok(DataType::Struct(wanted.clone())),
+        other => plan_err!("{function} takes a model of {fits}, not {other}"),
     }
 }
 
@@ -95,9 +104,10 @@ pub(super) fn state(values: Vec<f64>) -> ScalarValue {
     ScalarValue::LargeList(Arc::new(LargeListArray::new(field, offsets, Arc::new(Float64Array::from(values)), None)))
 }
 
-/// The type of [`state`].
-pub(super) fn state_type() -> DataType {
-    DataType::LargeList(Field::new_list_field(DataType::Float64, true).into())
+/// The fields of an aggregate's state that is made of [`state`]s.
+pub(super) fn state_fields<const N: usize>(args: &StateFieldsArgs, names: [&str; N]) -> Vec<FieldRef> {
+    let list = DataType::LargeList(Field::new_list_field(DataType::Float64, true).into());
+    names.map(|name| Field::new(format_state_name(args.name, name), list.clone(), true).into()).to_vec()
 }
 
 /// The lists of doubles in a column of states.

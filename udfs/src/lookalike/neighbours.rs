@@ -4,11 +4,11 @@ use std::sync::{Arc, LazyLock};
 
 use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringArray, StructArray};
 use datafusion_common::arrow::datatypes::{DataType, Field, Fields, Float64Type, Int64Type};
-use datafusion_common::{Result, ScalarValue, plan_err};
+use datafusion_common::{Result, ScalarValue};
 use nalgebra::DMatrix;
 
 use super::features::doubles;
-use super::model::list;
+use super::model::{as_fields, list};
 use super::spread::standardise;
 use crate::InvalidArgument;
 
@@ -22,14 +22,7 @@ pub(super) fn model_type() -> DataType {
 /// # Errors
 /// If it does not have the fields of one.
 pub(super) fn coerced(function: &str, given: &DataType) -> Result<DataType> {
-    let same = |fields: &Fields| {
-        fields.len() == FIELDS.len() && fields.iter().zip(FIELDS.iter()).all(|(a, b)| a.name() == b.name())
-    };
-    match given {
-        DataType::Null => Ok(model_type()),
-        DataType::Struct(fields) if same(fields) => Ok(model_type()),
-        other => plan_err!("{function} takes a model of knn_fit, not {other}"),
-    }
+    as_fields(function, given, &FIELDS, "knn_fit")
 }
 
 static FIELDS: LazyLock<Fields> = LazyLock::new(|| {

@@ -9,11 +9,12 @@ use datafusion_common::arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, Float64Array, ListArray, PrimitiveArray,
 };
 use datafusion_common::arrow::datatypes::{DataType, Field, Float32Type, Float64Type};
-use datafusion_common::{Result, ScalarValue, plan_err};
+use datafusion_common::{Result, plan_err};
 use datafusion_expr::{ColumnarValue, ScalarFunctionArgs};
 
-use super::features::{doubles, element};
+use super::features::doubles;
 use crate::InvalidArgument;
+use crate::rows::{constant_for_constants, element, row_count};
 
 const LANES: usize = 16;
 
@@ -117,17 +118,12 @@ impl Kernel {
             return plan_err!("{} takes two vectors", self.name);
         };
         let (a, b) = (Side::new(a)?, Side::new(b)?);
-        let constant = a.constant && b.constant;
-        let rows = if constant { 1 } else { args.number_rows };
+        let rows = row_count(args);
         let result = match element(a.array.data_type()) {
             Some(DataType::Float32) => self.each::<Float32Type>(&a, &b, rows, self.single)?,
             _ => self.each::<Float64Type>(&a, &b, rows, self.double)?,
         };
-        Ok(if constant {
-            ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)
-        } else {
-            ColumnarValue::Array(Arc::new(result))
-        })
+        constant_for_constants(&args.args, Arc::new(result))
     }
 
     fn each<T: ArrowPrimitiveType>(

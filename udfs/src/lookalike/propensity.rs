@@ -6,15 +6,15 @@
 //!   an array of another length than the model's, and a model of traits, which knows no probabilities.
 //! * Cost: one vectorised pass over the features and an exponential.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
+use super::model::coerced;
 use super::scoring::{score_types, scores};
 use crate::InvalidArgument;
+use crate::named::named;
 
 /// The function `propensity`.
 #[user_doc(
@@ -41,25 +41,17 @@ use crate::InvalidArgument;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Propensity;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const NAME: &str = "propensity";
 
 impl ScalarUDFImpl for Propensity {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Float64)
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        score_types(NAME, types)
+        score_types(NAME, types, coerced)
     }
 
     fn is_strict(&self) -> bool {
@@ -68,10 +60,6 @@ impl ScalarUDFImpl for Propensity {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         scores(NAME, &args, has_probabilities, |score| 1.0 / (1.0 + (-score).exp()))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

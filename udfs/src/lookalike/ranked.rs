@@ -1,38 +1,20 @@
 //! Scores beside labels, and how well the one puts the other first.
 
 use datafusion_common::arrow::array::{ArrayRef, AsArray};
-use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
-use datafusion_common::{Result, ScalarValue, not_impl_err, plan_err};
+use datafusion_common::arrow::datatypes::{FieldRef, Float64Type};
+use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::Accumulator;
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::utils::format_state_name;
 
-use super::features::{label_type, labels};
-use super::model::{state, state_type, states};
+use super::features::labels;
+use super::model::{self, state, states};
 use super::options;
 use crate::InvalidArgument;
-use crate::arguments::constant;
-
-/// The types of a score, a label and, if it is taken, a share.
-///
-/// # Errors
-/// If they are others.
-pub(super) fn types(function: &str, given: &[DataType], share: bool) -> Result<Vec<DataType>> {
-    let number = |given: &DataType| given.is_numeric() || given.is_null();
-    match given {
-        [score, label] if number(score) && !share => Ok(vec![DataType::Float64, label_type(function, label)?]),
-        [score, label, part] if number(score) && number(part) && share => {
-            Ok(vec![DataType::Float64, label_type(function, label)?, DataType::Float64])
-        }
-        _ if share => plan_err!("{function} takes a score, a label and a share"),
-        _ => plan_err!("{function} takes a score and a label"),
-    }
-}
+use crate::arguments::{constant, refuse_distinct};
 
 /// The fields of the state of [`accumulator`].
 pub(super) fn state_fields(args: &StateFieldsArgs) -> Vec<FieldRef> {
-    let field = |name| Field::new(format_state_name(args.name, name), state_type(), true).into();
-    ["scores", "labels"].map(field).to_vec()
+    model::state_fields(args, ["scores", "labels"])
 }
 
 /// Collects scores and labels, and measures them with the share that is the third argument, if there is one.
@@ -44,9 +26,7 @@ pub(super) fn accumulator(
     args: &AccumulatorArgs,
     measure: fn(&[Peers], f64) -> Option<f64>,
 ) -> Result<Box<dyn Accumulator>> {
-    if args.is_distinct {
-        return not_impl_err!("{function}(DISTINCT ...), take SELECT DISTINCT in a sub-query");
-    }
+    refuse_distinct(function, args, "select distinct rows in a sub-query")?;
     let share = match args.exprs.len() {
         0..3 => 1.0,
         _ => options::number(function, "share", &constant(function, "share", args, 2)?, f64::MIN_POSITIVE, 1.0)?,

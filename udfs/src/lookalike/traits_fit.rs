@@ -11,19 +11,19 @@
 //! * Merges exactly: it is made of counts.
 //! * Cost: one pass, O(d) memory a group.
 
-use std::sync::LazyLock;
-
 use datafusion_common::arrow::array::{Array, ArrayRef};
-use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion_common::{Result, ScalarValue, not_impl_err, plan_err};
+use datafusion_common::arrow::datatypes::{DataType, FieldRef};
+use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::utils::format_state_name;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
-use super::features::{Vectors, label_type, labels, same_width, vector_type};
-use super::model::{LinearModel, model_type, no_model, state, state_type, states};
+use super::features::{Vectors, labels, same_width};
+use super::model::{LinearModel, model_type, no_model, state, state_fields, states};
 use crate::InvalidArgument;
+use crate::arguments::refuse_distinct;
+use crate::named::named;
+use crate::rows::{Taken, coerce};
 
 /// The function `traits_fit`.
 #[user_doc(
@@ -47,44 +47,26 @@ use crate::InvalidArgument;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct TraitsFit;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 const NAME: &str = "traits_fit";
 
 impl AggregateUDFImpl for TraitsFit {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(model_type())
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        let [features, label] = types else {
-            return plan_err!("{NAME} takes features and is_seed");
-        };
-        Ok(vec![vector_type(NAME, features)?, label_type(NAME, label)?])
+        coerce(NAME, types, &[("features", Taken::Vector), ("is_seed", Taken::Label)], 2)
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if args.is_distinct {
-            return not_impl_err!("{NAME}(DISTINCT ...), take SELECT DISTINCT in a sub-query");
-        }
+        refuse_distinct(NAME, &args, "select distinct rows in a sub-query")?;
         Ok(Box::new(Fit::default()))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        let field = |name| Field::new(format_state_name(args.name, name), state_type(), true).into();
-        Ok(["others", "seeds"].map(field).to_vec())
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
+        Ok(state_fields(&args, ["others", "seeds"]))
     }
 }
 

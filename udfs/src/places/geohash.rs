@@ -11,12 +11,13 @@ use std::sync::Arc;
 use datafusion_common::arrow::array::{Array, AsArray, StringArray};
 use datafusion_common::arrow::datatypes::{DataType, Int64Type};
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 use geohash::{Coord, encode};
 
 use super::place::{Place, Places};
 use crate::InvalidArgument;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `geohash`.
@@ -43,13 +44,7 @@ use crate::rows::{self, Taken};
 pub struct Geohash;
 
 impl ScalarUDFImpl for Geohash {
-    fn name(&self) -> &str {
-        "geohash"
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("geohash");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Utf8)
@@ -87,10 +82,6 @@ impl ScalarUDFImpl for Geohash {
             });
             Ok(Arc::new(hashes.collect::<Result<StringArray>>()?))
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

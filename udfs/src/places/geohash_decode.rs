@@ -6,11 +6,12 @@
 use std::sync::Arc;
 
 use crate::InvalidArgument;
+use crate::named::named;
 use crate::rows::{self, Taken};
 use datafusion_common::arrow::array::{ArrayRef, AsArray, Float64Array, StructArray};
 use datafusion_common::arrow::datatypes::{DataType, Field, Fields};
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 use geohash::decode;
 
@@ -33,13 +34,7 @@ use geohash::decode;
 pub struct GeohashDecode;
 
 impl ScalarUDFImpl for GeohashDecode {
-    fn name(&self) -> &str {
-        "geohash_decode"
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("geohash_decode");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Struct(fields()))
@@ -67,10 +62,6 @@ impl ScalarUDFImpl for GeohashDecode {
             let nulls = places.iter().map(Option::is_some).collect();
             Ok(Arc::new(StructArray::try_new(fields(), columns, Some(nulls))?))
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

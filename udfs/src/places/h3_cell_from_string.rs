@@ -8,12 +8,13 @@ use std::sync::Arc;
 use datafusion_common::arrow::array::{AsArray, Int64Array};
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 use h3o::CellIndex;
 
 use super::h3::bigint;
 use crate::InvalidArgument;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `h3_cell_from_string`.
@@ -35,13 +36,7 @@ use crate::rows::{self, Taken};
 pub struct H3CellFromString;
 
 impl ScalarUDFImpl for H3CellFromString {
-    fn name(&self) -> &str {
-        "h3_cell_from_string"
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("h3_cell_from_string");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Int64)
@@ -63,10 +58,6 @@ impl ScalarUDFImpl for H3CellFromString {
             let cells = texts.as_string_view().iter().map(|text| text.map(parsed).transpose());
             Ok(Arc::new(cells.collect::<Result<Int64Array>>()?))
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use datafusion_common::arrow::array::{ArrayRef, AsArray, Float64Array, StructArray};
 use datafusion_common::arrow::datatypes::{DataType, Field, Fields, Int64Type};
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 use h3o::LatLng;
 
 use super::h3::cell;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `h3_cell_to_latlng`.
@@ -34,13 +35,7 @@ use crate::rows::{self, Taken};
 pub struct H3CellToLatlng;
 
 impl ScalarUDFImpl for H3CellToLatlng {
-    fn name(&self) -> &str {
-        "h3_cell_to_latlng"
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("h3_cell_to_latlng");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Struct(fields()))
@@ -70,10 +65,6 @@ impl ScalarUDFImpl for H3CellToLatlng {
             let columns: Vec<ArrayRef> = vec![Arc::new(lat), Arc::new(lng)];
             Ok(Arc::new(StructArray::try_new(fields(), columns, Some(nulls))?))
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

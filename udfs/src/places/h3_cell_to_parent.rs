@@ -9,11 +9,12 @@ use std::sync::Arc;
 use datafusion_common::arrow::array::{AsArray, Int64Array};
 use datafusion_common::arrow::datatypes::{DataType, Int64Type};
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::h3::{bigint, cell, resolution};
 use crate::InvalidArgument;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `h3_cell_to_parent`.
@@ -36,13 +37,7 @@ use crate::rows::{self, Taken};
 pub struct H3CellToParent;
 
 impl ScalarUDFImpl for H3CellToParent {
-    fn name(&self) -> &str {
-        "h3_cell_to_parent"
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("h3_cell_to_parent");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Int64)
@@ -67,10 +62,6 @@ impl ScalarUDFImpl for H3CellToParent {
             });
             Ok(Arc::new(parents.collect::<Result<Int64Array>>()?))
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use datafusion_common::arrow::array::{AsArray, StringArray};
 use datafusion_common::arrow::datatypes::{DataType, Int64Type};
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::h3::cell;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `h3_cell_to_string`.
@@ -33,13 +34,7 @@ use crate::rows::{self, Taken};
 pub struct H3CellToString;
 
 impl ScalarUDFImpl for H3CellToString {
-    fn name(&self) -> &str {
-        "h3_cell_to_string"
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("h3_cell_to_string");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Utf8)
@@ -64,9 +59,5 @@ impl ScalarUDFImpl for H3CellToString {
             });
             Ok(Arc::new(texts.collect::<Result<StringArray>>()?))
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

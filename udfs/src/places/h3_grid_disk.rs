@@ -9,11 +9,12 @@ use std::sync::Arc;
 use datafusion_common::arrow::array::{AsArray, Int64Builder, ListBuilder};
 use datafusion_common::arrow::datatypes::{DataType, Int64Type};
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::h3::{bigint, cell};
 use crate::InvalidArgument;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `h3_grid_disk`.
@@ -36,13 +37,7 @@ use crate::rows::{self, Taken};
 pub struct H3GridDisk;
 
 impl ScalarUDFImpl for H3GridDisk {
-    fn name(&self) -> &str {
-        "h3_grid_disk"
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("h3_grid_disk");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::new_list(DataType::Int64, true))
@@ -70,10 +65,6 @@ impl ScalarUDFImpl for H3GridDisk {
             }
             Ok(Arc::new(disks.finish()))
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

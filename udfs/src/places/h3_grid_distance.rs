@@ -9,11 +9,12 @@ use std::sync::Arc;
 use datafusion_common::arrow::array::{AsArray, Int64Array};
 use datafusion_common::arrow::datatypes::{DataType, Int64Type};
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::h3::cell;
 use crate::InvalidArgument;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `h3_grid_distance`.
@@ -36,13 +37,7 @@ use crate::rows::{self, Taken};
 pub struct H3GridDistance;
 
 impl ScalarUDFImpl for H3GridDistance {
-    fn name(&self) -> &str {
-        "h3_grid_distance"
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("h3_grid_distance");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Int64)
@@ -68,10 +63,6 @@ impl ScalarUDFImpl for H3GridDistance {
             });
             Ok(Arc::new(distances.collect::<Result<Int64Array>>()?))
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

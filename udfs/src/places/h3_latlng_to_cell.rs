@@ -11,13 +11,14 @@ use std::sync::Arc;
 use datafusion_common::arrow::array::{Array, AsArray, Int64Array};
 use datafusion_common::arrow::datatypes::{DataType, Int64Type};
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 use h3o::LatLng;
 
 use super::h3::{bigint, resolution};
 use super::place::Places;
 use crate::InvalidArgument;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `h3_latlng_to_cell`.
@@ -44,13 +45,7 @@ use crate::rows::{self, Taken};
 pub struct H3LatlngToCell;
 
 impl ScalarUDFImpl for H3LatlngToCell {
-    fn name(&self) -> &str {
-        "h3_latlng_to_cell"
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("h3_latlng_to_cell");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Int64)
@@ -85,9 +80,5 @@ impl ScalarUDFImpl for H3LatlngToCell {
             });
             Ok(Arc::new(cells.collect::<Result<Int64Array>>()?))
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

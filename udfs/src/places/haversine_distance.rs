@@ -11,10 +11,11 @@ use std::sync::Arc;
 use datafusion_common::arrow::array::{Array, Float64Array};
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::place::Places;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `haversine_distance`.
@@ -39,13 +40,7 @@ use crate::rows::{self, Taken};
 pub struct HaversineDistance;
 
 impl ScalarUDFImpl for HaversineDistance {
-    fn name(&self) -> &str {
-        "haversine_distance"
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("haversine_distance");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Float64)
@@ -77,9 +72,5 @@ impl ScalarUDFImpl for HaversineDistance {
             });
             Ok(Arc::new(distances.collect::<Result<Float64Array>>()?))
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

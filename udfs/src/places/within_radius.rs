@@ -10,11 +10,12 @@ use std::sync::Arc;
 use datafusion_common::arrow::array::{Array, AsArray, BooleanArray};
 use datafusion_common::arrow::datatypes::{DataType, Float64Type};
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::place::Places;
 use crate::InvalidArgument;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `within_radius`.
@@ -40,13 +41,7 @@ use crate::rows::{self, Taken};
 pub struct WithinRadius;
 
 impl ScalarUDFImpl for WithinRadius {
-    fn name(&self) -> &str {
-        "within_radius"
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("within_radius");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Boolean)
@@ -93,9 +88,5 @@ impl ScalarUDFImpl for WithinRadius {
             });
             Ok(Arc::new(within.collect::<Result<BooleanArray>>()?))
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

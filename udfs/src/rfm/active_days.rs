@@ -4,18 +4,16 @@
 //! * Rows whose ts or as_of is NULL do not count; 0 if there is none. DISTINCT changes nothing.
 //! * Cost: O(log n) a row; at most 16 bytes for each different day of a group.
 
-use std::sync::LazyLock;
-
 use datafusion_common::arrow::datatypes::{DataType, FieldRef};
 use datafusion_common::{Result, ScalarValue};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, GroupsAccumulator, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::distinct::state_field;
-use super::events::{coerced, day};
+use super::events::{coerced, day, window};
 use super::tally::Tally;
-use crate::arguments::{constant, duration};
+use crate::named::named;
 use crate::single_group::SingleGroup;
 
 /// The function `active_days`.
@@ -42,16 +40,8 @@ use crate::single_group::SingleGroup;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct ActiveDays;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl AggregateUDFImpl for ActiveDays {
-    fn name(&self) -> &str {
-        "active_days"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("active_days");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Int64)
@@ -66,7 +56,7 @@ impl AggregateUDFImpl for ActiveDays {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(SingleGroup::new(days(window(&args)?))))
+        Ok(Box::new(SingleGroup::new(days(window("active_days", &args)?))))
     }
 
     fn groups_accumulator_supported(&self, _: AccumulatorArgs) -> bool {
@@ -74,22 +64,11 @@ impl AggregateUDFImpl for ActiveDays {
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(days(window(&args)?)))
+        Ok(Box::new(days(window("active_days", &args)?)))
     }
 
     fn default_value(&self, _: &DataType) -> Result<ScalarValue> {
         Ok(ScalarValue::Int64(Some(0)))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
-    }
-}
-
-fn window(args: &AccumulatorArgs) -> Result<Option<i64>> {
-    match args.exprs.len() {
-        3.. => duration("active_days", "window", &constant("active_days", "window", args, 2)?).map(Some),
-        _ => Ok(None),
     }
 }
 

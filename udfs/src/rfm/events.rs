@@ -1,10 +1,12 @@
 //! Which events count: those up to an instant, and not too long before it.
 
-use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use datafusion_common::arrow::array::{ArrayRef, AsArray, BooleanArray};
 use datafusion_common::arrow::datatypes::{DataType, TimestampMicrosecondType};
 use datafusion_common::{Result, plan_err};
+use datafusion_expr::function::AccumulatorArgs;
 
-use crate::arguments::{DURATION, instant_type};
+use crate::arguments::{DURATION, constant, duration, instant_type};
+use crate::single_group::passes;
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
@@ -25,6 +27,17 @@ pub(super) fn coerced(function: &str, types: &[DataType], windowed: bool) -> Res
     Ok(instants.into_iter().chain(window).collect())
 }
 
+/// The window that is the third argument of a call, in microseconds, if there is one.
+///
+/// # Errors
+/// If it is no constant, or has no length.
+pub(super) fn window(function: &str, args: &AccumulatorArgs) -> Result<Option<i64>> {
+    match args.exprs.len() {
+        3.. => duration(function, "window", &constant(function, "window", args, 2)?).map(Some),
+        _ => Ok(None),
+    }
+}
+
 /// Calls `each` with the place, the instant and the as_of of every event in `(as_of - window, as_of]`; without a window
 /// as far back as there are any.
 pub(super) fn each_event(
@@ -41,7 +54,7 @@ pub(super) fn each_event(
     for (row, (instant, as_of)) in instants.iter().zip(as_of).enumerate() {
         let (Some(instant), Some(as_of)) = (instant, as_of) else { continue };
         let recent = window.is_none_or(|window| instant > as_of.saturating_sub(window));
-        if instant <= as_of && recent && filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row)) {
+        if instant <= as_of && recent && passes(filter, row) {
             each(row, instant, as_of);
         }
     }

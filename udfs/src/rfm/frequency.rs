@@ -6,19 +6,19 @@
 //! * With DISTINCT events at the same instant count once.
 //! * Cost: O(1) a row, 8 bytes a group; with DISTINCT O(log n) a row and at most 32 bytes for each different instant.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array};
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
 use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, EmitTo, GroupsAccumulator, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl, EmitTo, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::distinct::state_field;
-use super::events::{coerced, each_event};
+use super::events::{coerced, each_event, window};
 use super::tally::Tally;
-use crate::arguments::{constant, duration};
+use crate::named::named;
 use crate::single_group::{Groups, SingleGroup};
 
 /// The function `frequency`.
@@ -45,16 +45,8 @@ use crate::single_group::{Groups, SingleGroup};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Frequency;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl AggregateUDFImpl for Frequency {
-    fn name(&self) -> &str {
-        "frequency"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("frequency");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Int64)
@@ -72,7 +64,7 @@ impl AggregateUDFImpl for Frequency {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let window = window(&args)?;
+        let window = window("frequency", &args)?;
         Ok(match args.is_distinct {
             true => Box::new(SingleGroup::new(instants(window))),
             false => Box::new(SingleGroup::new(Counts { window, counts: Vec::new() })),
@@ -84,7 +76,7 @@ impl AggregateUDFImpl for Frequency {
     }
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        let window = window(&args)?;
+        let window = window("frequency", &args)?;
         Ok(match args.is_distinct {
             true => Box::new(instants(window)),
             false => Box::new(Counts { window, counts: Vec::new() }),
@@ -93,17 +85,6 @@ impl AggregateUDFImpl for Frequency {
 
     fn default_value(&self, _: &DataType) -> Result<ScalarValue> {
         Ok(ScalarValue::Int64(Some(0)))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
-    }
-}
-
-fn window(args: &AccumulatorArgs) -> Result<Option<i64>> {
-    match args.exprs.len() {
-        3.. => duration("frequency", "window", &constant("frequency", "window", args, 2)?).map(Some),
-        _ => Ok(None),
     }
 }
 

@@ -9,17 +9,19 @@
 //!   those that were known at as_of.
 //! * Cost: O(1) a row.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{ArrayRef, AsArray, StringBuilder};
 use datafusion_common::arrow::datatypes::{DataType, TimestampMicrosecondType};
 use datafusion_common::{Result, ScalarValue, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::stages::Stages;
 use crate::InvalidArgument;
 use crate::arguments::instant_type;
+use crate::named::named;
+use crate::rows::evaluate_some;
 
 /// The function `lifecycle_stage`.
 #[user_doc(
@@ -48,16 +50,8 @@ use crate::arguments::instant_type;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct LifecycleStage;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl ScalarUDFImpl for LifecycleStage {
-    fn name(&self) -> &str {
-        "lifecycle_stage"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("lifecycle_stage");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Utf8)
@@ -88,19 +82,7 @@ impl ScalarUDFImpl for LifecycleStage {
         let Some(instants) = args.args.get(..3) else {
             return plan_err!("lifecycle_stage takes the first and the last event, and as_of");
         };
-        let constant = instants.iter().all(|instant| matches!(instant, ColumnarValue::Scalar(_)));
-        let rows = if constant { 1 } else { args.number_rows };
-        let instants = instants.iter().map(|instant| instant.to_array(rows)).collect::<Result<Vec<_>>>()?;
-        let result = of(&instants, stages)?;
-        Ok(if constant {
-            ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)
-        } else {
-            ColumnarValue::Array(result)
-        })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
+        evaluate_some(&args, instants, |instants| of(instants, stages))
     }
 }
 

@@ -7,16 +7,17 @@
 //! * as_of may differ from row to row: the smallest number of days is the result.
 //! * Cost: O(1) a row; 8 bytes a group. DISTINCT changes nothing.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int32Array};
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Int32Type};
 use datafusion_common::{Result, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, EmitTo, GroupsAccumulator, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl, EmitTo, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::events::{coerced, day, each_event};
+use crate::named::named;
 use crate::single_group::{Groups, SingleGroup};
 
 /// The function `recency`.
@@ -38,16 +39,8 @@ use crate::single_group::{Groups, SingleGroup};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Recency;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl AggregateUDFImpl for Recency {
-    fn name(&self) -> &str {
-        "recency"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("recency");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Int32)
@@ -71,10 +64,6 @@ impl AggregateUDFImpl for Recency {
 
     fn create_groups_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
         Ok(Box::new(LastDays::default()))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

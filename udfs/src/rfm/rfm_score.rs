@@ -8,7 +8,7 @@
 //! * The whole window counts, whatever its frame; ORDER BY in it matters to `ntile` alone, which splits ties by it.
 //! * Cost: sorts the window's values, O(n log n); 24 bytes a row beside the values.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, Int32Array};
 use datafusion_common::arrow::compute::cast;
@@ -17,11 +17,12 @@ use datafusion_common::arrow::datatypes::{
 };
 use datafusion_common::{Result, plan_err};
 use datafusion_expr::function::{PartitionEvaluatorArgs, WindowUDFFieldArgs};
-use datafusion_expr::{Documentation, PartitionEvaluator, Signature, Volatility, WindowUDFImpl};
+use datafusion_expr::{PartitionEvaluator, WindowUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::method::{Method, scores};
 use crate::InvalidArgument;
+use crate::named::named;
 
 const MICROS_PER_DAY: f64 = 86_400_000_000.0;
 
@@ -65,16 +66,8 @@ const MAX_BINS: i64 = 10_000;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct RfmScore;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl WindowUDFImpl for RfmScore {
-    fn name(&self) -> &str {
-        "rfm_score"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("rfm_score");
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         if types.is_empty() || types.len() > 4 {
@@ -96,10 +89,6 @@ impl WindowUDFImpl for RfmScore {
 
     fn field(&self, args: WindowUDFFieldArgs) -> Result<FieldRef> {
         Ok(Arc::new(Field::new(args.name(), DataType::Int32, true)))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

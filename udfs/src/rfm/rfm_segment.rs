@@ -6,16 +6,18 @@
 //! * A NULL score, or a NULL map: NULL.
 //! * Cost: O(segments) a row.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{ArrayRef, AsArray, StringBuilder};
 use datafusion_common::arrow::datatypes::{DataType, Int32Type};
 use datafusion_common::{Result, ScalarValue, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::segment_map::SegmentMap;
 use crate::InvalidArgument;
+use crate::named::named;
+use crate::rows::evaluate_some;
 
 /// The function `rfm_segment`.
 #[user_doc(
@@ -41,16 +43,8 @@ use crate::InvalidArgument;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct RfmSegment;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl ScalarUDFImpl for RfmSegment {
-    fn name(&self) -> &str {
-        "rfm_segment"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("rfm_segment");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Utf8)
@@ -84,19 +78,7 @@ impl ScalarUDFImpl for RfmSegment {
         let Some(scores) = args.args.get(..3) else {
             return plan_err!("rfm_segment takes three scores");
         };
-        let constant = scores.iter().all(|score| matches!(score, ColumnarValue::Scalar(_)));
-        let rows = if constant { 1 } else { args.number_rows };
-        let scores = scores.iter().map(|score| score.to_array(rows)).collect::<Result<Vec<_>>>()?;
-        let result = segments(&scores, &map);
-        Ok(if constant {
-            ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)
-        } else {
-            ColumnarValue::Array(result)
-        })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
+        evaluate_some(&args, scores, |scores| Ok(segments(scores, &map)))
     }
 }
 

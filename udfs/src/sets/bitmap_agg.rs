@@ -4,17 +4,16 @@
 //!   nothing.
 //! * Cost: O(n log n); about two bytes an id or less in memory.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_expr::function::AccumulatorArgs;
 use datafusion_expr::utils::AggregateOrderSensitivity;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, GroupsAccumulator, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::collected::Collected;
 use super::gathering::{Gathering, GatheringGroups};
+use crate::named::named;
 use crate::rows::{Taken, coerce};
 
 /// The function `bitmap_agg`.
@@ -35,16 +34,8 @@ use crate::rows::{Taken, coerce};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct BitmapAgg;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl AggregateUDFImpl for BitmapAgg {
-    fn name(&self) -> &str {
-        "bitmap_agg"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("bitmap_agg");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::BinaryView)
@@ -68,9 +59,5 @@ impl AggregateUDFImpl for BitmapAgg {
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
         AggregateOrderSensitivity::Insensitive
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

@@ -3,15 +3,14 @@
 //! * A NULL argument: NULL. An empty bitmap is a set like any other.
 //! * Cost: that of both bitmaps' bytes. The name is StarRocks'.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::bitmap::{bytes, encode};
 use super::operations::of_two;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `bitmap_and`.
@@ -33,20 +32,8 @@ use crate::rows::{self, Taken};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct BitmapAnd;
 
-static ALIASES: LazyLock<Vec<String>> = LazyLock::new(|| vec!["bitmapand".to_owned()]);
-
 impl ScalarUDFImpl for BitmapAnd {
-    fn name(&self) -> &str {
-        "bitmap_and"
-    }
-
-    fn aliases(&self) -> &[String] {
-        &ALIASES
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("bitmap_and", alias "bitmapand");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::BinaryView)
@@ -63,9 +50,5 @@ impl ScalarUDFImpl for BitmapAnd {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let sets = of_two("bitmap_and", &args, |a, b| encode("bitmap_and", &mut (a & b)))?;
         rows::constant_for_constants(&args.args, bytes(sets.into_iter().map(Ok))?)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

@@ -3,15 +3,14 @@
 //! * A NULL argument: NULL. An empty bitmap is a set like any other.
 //! * Cost: that of both bitmaps' bytes. The name is StarRocks'.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::bitmap::{bytes, encode};
 use super::operations::of_two;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `bitmap_andnot`.
@@ -33,20 +32,8 @@ use crate::rows::{self, Taken};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct BitmapAndnot;
 
-static ALIASES: LazyLock<Vec<String>> = LazyLock::new(|| vec!["bitmapandnot".to_owned()]);
-
 impl ScalarUDFImpl for BitmapAndnot {
-    fn name(&self) -> &str {
-        "bitmap_andnot"
-    }
-
-    fn aliases(&self) -> &[String] {
-        &ALIASES
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("bitmap_andnot", alias "bitmapandnot");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::BinaryView)
@@ -63,9 +50,5 @@ impl ScalarUDFImpl for BitmapAndnot {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let sets = of_two("bitmap_andnot", &args, |a, b| encode("bitmap_andnot", &mut (a - b)))?;
         rows::constant_for_constants(&args.args, bytes(sets.into_iter().map(Ok))?)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

@@ -4,15 +4,16 @@
 //! * Cost: O(log n) a row for a bitmap that is constant or repeated by a join; else that of each bitmap's bytes. The
 //!   name is StarRocks'.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::Result;
 use datafusion_common::arrow::array::{Array, BooleanArray};
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::operations::{integers, of_one};
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `bitmap_contains`.
@@ -34,20 +35,8 @@ use crate::rows::{self, Taken};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct BitmapContains;
 
-static ALIASES: LazyLock<Vec<String>> = LazyLock::new(|| vec!["bitmapcontains".to_owned()]);
-
 impl ScalarUDFImpl for BitmapContains {
-    fn name(&self) -> &str {
-        "bitmap_contains"
-    }
-
-    fn aliases(&self) -> &[String] {
-        &ALIASES
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("bitmap_contains", alias "bitmapcontains");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Boolean)
@@ -68,9 +57,5 @@ impl ScalarUDFImpl for BitmapContains {
             Ok(id.map(|id| u64::try_from(id).is_ok_and(|id| set.contains(id))))
         })?;
         rows::constant_for_constants(&args.args, Arc::new(BooleanArray::from(found)))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

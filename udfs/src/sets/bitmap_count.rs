@@ -3,16 +3,17 @@
 //! * NULL: NULL.
 //! * Cost: that of the bitmap's bytes. The name is StarRocks'.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::Result;
 use datafusion_common::arrow::array::Int64Array;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::bitmap::bigint;
 use super::operations::of_one;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `bitmap_count`.
@@ -33,21 +34,8 @@ use crate::rows::{self, Taken};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct BitmapCount;
 
-static ALIASES: LazyLock<Vec<String>> =
-    LazyLock::new(|| vec!["bitmap_cardinality".to_owned(), "bitmapcardinality".to_owned()]);
-
 impl ScalarUDFImpl for BitmapCount {
-    fn name(&self) -> &str {
-        "bitmap_count"
-    }
-
-    fn aliases(&self) -> &[String] {
-        &ALIASES
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("bitmap_count", alias "bitmap_cardinality", alias "bitmapcardinality");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Int64)
@@ -64,9 +52,5 @@ impl ScalarUDFImpl for BitmapCount {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let counts = of_one("bitmap_count", &args, |set, _| Ok(Some(bigint(set.len()))))?;
         rows::constant_for_constants(&args.args, Arc::new(Int64Array::from(counts)))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

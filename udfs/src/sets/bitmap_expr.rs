@@ -6,19 +6,16 @@
 //! * Rows with a NULL, and keys that the expression does not name, do not count. Without rows: an empty bitmap.
 //! * Cost: one scan, and that of the bytes of the bitmaps that the expression names.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::{DataType, FieldRef};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::AggregateOrderSensitivity;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
-use super::expression::Expression;
 use super::selection::{Output, Selection, coerce, state_fields};
-use crate::InvalidArgument;
-use crate::arguments::{constant, text as text_of};
+use crate::named::named;
+use crate::single_group::SingleGroup;
 
 /// The function `bitmap_expr`.
 #[user_doc(
@@ -43,22 +40,8 @@ use crate::arguments::{constant, text as text_of};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct BitmapExpr;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
-static ALIASES: LazyLock<Vec<String>> = LazyLock::new(|| vec!["orthogonal_bitmap_expr_calculate".to_owned()]);
-
 impl AggregateUDFImpl for BitmapExpr {
-    fn name(&self) -> &str {
-        "bitmap_expr"
-    }
-
-    fn aliases(&self) -> &[String] {
-        &ALIASES
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("bitmap_expr", alias "orthogonal_bitmap_expr_calculate");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::BinaryView)
@@ -69,11 +52,16 @@ impl AggregateUDFImpl for BitmapExpr {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let text = constant("bitmap_expr", "the expression", &args, 2)?;
-        let text = text_of("bitmap_expr", "the expression", &text)?;
-        let expression = Expression::parse(text)
-            .map_err(|message| InvalidArgument::error(format!("bitmap_expr: {message}: {text}")))?;
-        Ok(Box::new(Selection::new("bitmap_expr", expression, Output::Bitmap)))
+        let selection = Selection::of_expression("bitmap_expr", &args, Output::Bitmap)?;
+        Ok(Box::new(SingleGroup::new(selection)))
+    }
+
+    fn groups_accumulator_supported(&self, _: AccumulatorArgs) -> bool {
+        true
+    }
+
+    fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
+        Ok(Box::new(Selection::of_expression("bitmap_expr", &args, Output::Bitmap)?))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -82,9 +70,5 @@ impl AggregateUDFImpl for BitmapExpr {
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
         AggregateOrderSensitivity::Insensitive
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

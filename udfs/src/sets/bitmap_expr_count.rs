@@ -6,19 +6,16 @@
 //! * Rows with a NULL, and keys that the expression does not name, do not count. Without rows: 0.
 //! * Cost: one scan, and that of the bytes of the bitmaps that the expression names.
 
-use std::sync::LazyLock;
-
 use datafusion_common::arrow::datatypes::{DataType, FieldRef};
 use datafusion_common::{Result, ScalarValue};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::AggregateOrderSensitivity;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
-use super::expression::Expression;
 use super::selection::{Output, Selection, coerce, state_fields};
-use crate::InvalidArgument;
-use crate::arguments::{constant, text as text_of};
+use crate::named::named;
+use crate::single_group::SingleGroup;
 
 /// The function `bitmap_expr_count`.
 #[user_doc(
@@ -43,22 +40,8 @@ use crate::arguments::{constant, text as text_of};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct BitmapExprCount;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
-static ALIASES: LazyLock<Vec<String>> = LazyLock::new(|| vec!["orthogonal_bitmap_expr_calculate_count".to_owned()]);
-
 impl AggregateUDFImpl for BitmapExprCount {
-    fn name(&self) -> &str {
-        "bitmap_expr_count"
-    }
-
-    fn aliases(&self) -> &[String] {
-        &ALIASES
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("bitmap_expr_count", alias "orthogonal_bitmap_expr_calculate_count");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Int64)
@@ -69,11 +52,16 @@ impl AggregateUDFImpl for BitmapExprCount {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let text = constant("bitmap_expr_count", "the expression", &args, 2)?;
-        let text = text_of("bitmap_expr_count", "the expression", &text)?;
-        let expression = Expression::parse(text)
-            .map_err(|message| InvalidArgument::error(format!("bitmap_expr_count: {message}: {text}")))?;
-        Ok(Box::new(Selection::new("bitmap_expr_count", expression, Output::Count)))
+        let selection = Selection::of_expression("bitmap_expr_count", &args, Output::Count)?;
+        Ok(Box::new(SingleGroup::new(selection)))
+    }
+
+    fn groups_accumulator_supported(&self, _: AccumulatorArgs) -> bool {
+        true
+    }
+
+    fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
+        Ok(Box::new(Selection::of_expression("bitmap_expr_count", &args, Output::Count)?))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -86,9 +74,5 @@ impl AggregateUDFImpl for BitmapExprCount {
 
     fn default_value(&self, _: &DataType) -> Result<ScalarValue> {
         Ok(ScalarValue::from(0_i64))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

@@ -3,15 +3,14 @@
 //! * NULL: NULL. NULLs in the array do not count; a negative id is an error.
 //! * Cost: a sort of each array.
 
-use std::sync::LazyLock;
-
 use datafusion_common::arrow::array::{ArrayRef, AsArray};
 use datafusion_common::arrow::datatypes::{DataType, Int64Type};
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::bitmap::{bytes, encode, id};
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `bitmap_from_array`.
@@ -32,20 +31,8 @@ use crate::rows::{self, Taken};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct BitmapFromArray;
 
-static ALIASES: LazyLock<Vec<String>> = LazyLock::new(|| vec!["bitmapbuild".to_owned()]);
-
 impl ScalarUDFImpl for BitmapFromArray {
-    fn name(&self) -> &str {
-        "bitmap_from_array"
-    }
-
-    fn aliases(&self) -> &[String] {
-        &ALIASES
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("bitmap_from_array", alias "bitmapbuild");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::BinaryView)
@@ -66,10 +53,6 @@ impl ScalarUDFImpl for BitmapFromArray {
             };
             bytes(lists.as_list::<i32>().iter().map(|list| list.map(|list| bitmap(&list)).transpose()))
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

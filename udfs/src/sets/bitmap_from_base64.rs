@@ -7,11 +7,12 @@ use base64::engine::general_purpose::STANDARD;
 use datafusion_common::arrow::array::AsArray;
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::bitmap::{bytes, decode, encode};
 use crate::InvalidArgument;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `bitmap_from_base64`.
@@ -33,13 +34,7 @@ use crate::rows::{self, Taken};
 pub struct BitmapFromBase64;
 
 impl ScalarUDFImpl for BitmapFromBase64 {
-    fn name(&self) -> &str {
-        "bitmap_from_base64"
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("bitmap_from_base64");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::BinaryView)
@@ -60,10 +55,6 @@ impl ScalarUDFImpl for BitmapFromBase64 {
             };
             bytes(texts.as_string_view().iter().map(|text| text.map(bitmap).transpose()))
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

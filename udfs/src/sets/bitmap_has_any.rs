@@ -3,15 +3,16 @@
 //! * A NULL argument: NULL.
 //! * Cost: that of both bitmaps' bytes. The name is StarRocks'.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::Result;
 use datafusion_common::arrow::array::BooleanArray;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::operations::of_two;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `bitmap_has_any`.
@@ -33,20 +34,8 @@ use crate::rows::{self, Taken};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct BitmapHasAny;
 
-static ALIASES: LazyLock<Vec<String>> = LazyLock::new(|| vec!["bitmaphasany".to_owned()]);
-
 impl ScalarUDFImpl for BitmapHasAny {
-    fn name(&self) -> &str {
-        "bitmap_has_any"
-    }
-
-    fn aliases(&self) -> &[String] {
-        &ALIASES
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("bitmap_has_any", alias "bitmaphasany");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Boolean)
@@ -63,9 +52,5 @@ impl ScalarUDFImpl for BitmapHasAny {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let shared = of_two("bitmap_has_any", &args, |a, b| Ok(!a.is_disjoint(b)))?;
         rows::constant_for_constants(&args.args, Arc::new(BooleanArray::from(shared)))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

@@ -3,18 +3,17 @@
 //! * NULLs do not count; without other rows NULL. DISTINCT changes nothing. The name is StarRocks'.
 //! * Cost: that of the bitmaps' bytes.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_expr::function::AccumulatorArgs;
 use datafusion_expr::utils::AggregateOrderSensitivity;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, GroupsAccumulator, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl, GroupsAccumulator};
 use datafusion_macros::user_doc;
 use roaring::RoaringTreemap;
 
 use super::combined::{Combination, Combined};
 use super::gathering::{Gathering, GatheringGroups};
+use crate::named::named;
 use crate::rows::{Taken, coerce};
 
 /// The function `bitmap_intersect`.
@@ -35,16 +34,8 @@ use crate::rows::{Taken, coerce};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct BitmapIntersect;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl AggregateUDFImpl for BitmapIntersect {
-    fn name(&self) -> &str {
-        "bitmap_intersect"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("bitmap_intersect");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::BinaryView)
@@ -68,10 +59,6 @@ impl AggregateUDFImpl for BitmapIntersect {
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
         AggregateOrderSensitivity::Insensitive
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

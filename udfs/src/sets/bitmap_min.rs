@@ -8,11 +8,12 @@ use std::sync::Arc;
 use datafusion_common::Result;
 use datafusion_common::arrow::array::Int64Array;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::bitmap::bigint;
 use super::operations::of_one;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `bitmap_min`.
@@ -34,13 +35,7 @@ use crate::rows::{self, Taken};
 pub struct BitmapMin;
 
 impl ScalarUDFImpl for BitmapMin {
-    fn name(&self) -> &str {
-        "bitmap_min"
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("bitmap_min");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Int64)
@@ -57,9 +52,5 @@ impl ScalarUDFImpl for BitmapMin {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let ids = of_one("bitmap_min", &args, |set, _| Ok(set.min().map(bigint)))?;
         rows::constant_for_constants(&args.args, Arc::new(Int64Array::from(ids)))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use datafusion_common::Result;
 use datafusion_common::arrow::array::{ArrayRef, Float64Array, Int64Array, StructArray};
 use datafusion_common::arrow::datatypes::{DataType, Field, Fields};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::bitmap::bigint;
 use super::operations::of_two;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `bitmap_overlap`.
@@ -35,13 +36,7 @@ use crate::rows::{self, Taken};
 pub struct BitmapOverlap;
 
 impl ScalarUDFImpl for BitmapOverlap {
-    fn name(&self) -> &str {
-        "bitmap_overlap"
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("bitmap_overlap");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Struct(fields()))
@@ -70,10 +65,6 @@ impl ScalarUDFImpl for BitmapOverlap {
         ];
         let nulls = counts.iter().map(Option::is_some).collect();
         rows::constant_for_constants(&args.args, Arc::new(StructArray::try_new(fields(), columns, Some(nulls))?))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

@@ -3,16 +3,15 @@
 //! * A NULL argument: NULL. A range that ends before it starts has no ids.
 //! * Cost: that of the bitmap's bytes. The name is StarRocks'.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::array::Array;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::bitmap::{bytes, encode};
 use super::operations::{integers, of_one};
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `bitmap_subset_in_range`.
@@ -35,20 +34,8 @@ use crate::rows::{self, Taken};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct BitmapSubsetInRange;
 
-static ALIASES: LazyLock<Vec<String>> = LazyLock::new(|| vec!["bitmapsubsetinrange".to_owned()]);
-
 impl ScalarUDFImpl for BitmapSubsetInRange {
-    fn name(&self) -> &str {
-        "bitmap_subset_in_range"
-    }
-
-    fn aliases(&self) -> &[String] {
-        &ALIASES
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("bitmap_subset_in_range", alias "bitmapsubsetinrange");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::BinaryView)
@@ -83,9 +70,5 @@ impl ScalarUDFImpl for BitmapSubsetInRange {
             encode(name, &mut part).map(Some)
         })?;
         rows::constant_for_constants(&args.args, bytes(sets.into_iter().map(Ok))?)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

@@ -3,16 +3,17 @@
 //! * NULL: NULL. An empty bitmap: an empty array.
 //! * Cost: 8 bytes for every id; a bitmap of a hundred million ids is an array of 800 MB.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::Result;
 use datafusion_common::arrow::array::{Int64Builder, ListBuilder};
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::bitmap::bigint;
 use super::operations::of_one;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `bitmap_to_array`.
@@ -33,20 +34,8 @@ use crate::rows::{self, Taken};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct BitmapToArray;
 
-static ALIASES: LazyLock<Vec<String>> = LazyLock::new(|| vec!["bitmaptoarray".to_owned()]);
-
 impl ScalarUDFImpl for BitmapToArray {
-    fn name(&self) -> &str {
-        "bitmap_to_array"
-    }
-
-    fn aliases(&self) -> &[String] {
-        &ALIASES
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("bitmap_to_array", alias "bitmaptoarray");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::new_list(DataType::Int64, true))
@@ -69,9 +58,5 @@ impl ScalarUDFImpl for BitmapToArray {
             lists.append(known);
         }
         rows::constant_for_constants(&args.args, Arc::new(lists.finish()))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

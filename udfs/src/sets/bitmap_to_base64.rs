@@ -10,11 +10,12 @@ use base64::engine::general_purpose::STANDARD;
 use datafusion_common::Result;
 use datafusion_common::arrow::array::StringArray;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::bitmap::encode;
 use super::operations::of_one;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `bitmap_to_base64`.
@@ -36,13 +37,7 @@ use crate::rows::{self, Taken};
 pub struct BitmapToBase64;
 
 impl ScalarUDFImpl for BitmapToBase64 {
-    fn name(&self) -> &str {
-        "bitmap_to_base64"
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("bitmap_to_base64");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Utf8)
@@ -61,9 +56,5 @@ impl ScalarUDFImpl for BitmapToBase64 {
             Ok(Some(STANDARD.encode(encode("bitmap_to_base64", &mut set.clone())?)))
         })?;
         rows::constant_for_constants(&args.args, Arc::new(StringArray::from(texts)))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

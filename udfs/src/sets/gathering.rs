@@ -7,6 +7,7 @@ use datafusion_common::{Result, ScalarValue};
 use datafusion_expr::{Accumulator, EmitTo, GroupsAccumulator};
 
 use super::bitmap::bytes;
+use crate::single_group::passes;
 
 /// What one group has gathered.
 pub(super) trait Gathered: fmt::Debug + Send + Sync + Sized + 'static {
@@ -158,8 +159,4 @@ impl<G: Gathered> GroupsAccumulator for GatheringGroups<G> {
     fn size(&self) -> usize {
         size_of_val(self) + self.groups.capacity() * size_of::<G>() + self.held
     }
-}
-
-fn passes(filter: Option<&BooleanArray>, row: usize) -> bool {
-    filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row))
 }

@@ -10,16 +10,15 @@
 //!   changes nothing.
 //! * Cost: O(n), and a sort of the different texts; their memory.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::{AggregateOrderSensitivity, format_state_name};
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::dictionary::{Dictionary, dictionary};
+use crate::named::named;
 use crate::rows::{Taken, coerce};
 
 /// The function `id_dictionary`.
@@ -40,16 +39,8 @@ use crate::rows::{Taken, coerce};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct IdDictionary;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl AggregateUDFImpl for IdDictionary {
-    fn name(&self) -> &str {
-        "id_dictionary"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("id_dictionary");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(dictionary())
@@ -72,9 +63,5 @@ impl AggregateUDFImpl for IdDictionary {
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
         AggregateOrderSensitivity::Insensitive
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

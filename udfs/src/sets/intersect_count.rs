@@ -6,18 +6,18 @@
 //!   none: 0.
 //! * Cost: one scan, and that of the bytes of the bitmaps of these keys.
 
-use std::sync::LazyLock;
-
 use datafusion_common::arrow::datatypes::{DataType, FieldRef};
 use datafusion_common::{Result, ScalarValue};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::AggregateOrderSensitivity;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::expression::Expression;
 use super::selection::{Output, Selection, coerce, state_fields};
 use crate::arguments::{constant, text};
+use crate::named::named;
+use crate::single_group::SingleGroup;
 
 /// The function `intersect_count`.
 #[user_doc(
@@ -39,16 +39,8 @@ use crate::arguments::{constant, text};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct IntersectCount;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl AggregateUDFImpl for IntersectCount {
-    fn name(&self) -> &str {
-        "intersect_count"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("intersect_count");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Int64)
@@ -59,12 +51,15 @@ impl AggregateUDFImpl for IntersectCount {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let keys = (2..args.exprs.len()).map(|place| {
-            let key = constant("intersect_count", "a value of the key", &args, place)?;
-            text("intersect_count", "a value of the key", &key).map(str::to_owned)
-        });
-        let expression = Expression::intersection(keys.collect::<Result<Vec<_>>>()?);
-        Ok(Box::new(Selection::new("intersect_count", expression, Output::Count)))
+        Ok(Box::new(SingleGroup::new(selection(&args)?)))
+    }
+
+    fn groups_accumulator_supported(&self, _: AccumulatorArgs) -> bool {
+        true
+    }
+
+    fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
+        Ok(Box::new(selection(&args)?))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -78,8 +73,13 @@ impl AggregateUDFImpl for IntersectCount {
     fn default_value(&self, _: &DataType) -> Result<ScalarValue> {
         Ok(ScalarValue::from(0_i64))
     }
+}
 
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
-    }
+fn selection(args: &AccumulatorArgs) -> Result<Selection> {
+    let keys = (2..args.exprs.len()).map(|place| {
+        let key = constant("intersect_count", "a value of the key", args, place)?;
+        text("intersect_count", "a value of the key", &key).map(str::to_owned)
+    });
+    let expression = Expression::intersection(keys.collect::<Result<Vec<_>>>()?);
+    Ok(Selection::new("intersect_count", expression, Output::Count))
 }

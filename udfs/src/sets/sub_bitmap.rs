@@ -3,18 +3,17 @@
 //! * A NULL argument: NULL. Past the end: an empty bitmap (in StarRocks: NULL).
 //! * Cost: that of the bitmap's bytes. The name and the negative offset are StarRocks'.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::array::Array;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 use roaring::RoaringTreemap;
 
 use super::bitmap::{bytes, encode, from_place};
 use super::operations::{integers, of_one};
 use crate::InvalidArgument;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `sub_bitmap`.
@@ -40,20 +39,8 @@ use crate::rows::{self, Taken};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct SubBitmap;
 
-static ALIASES: LazyLock<Vec<String>> = LazyLock::new(|| vec!["subbitmap".to_owned()]);
-
 impl ScalarUDFImpl for SubBitmap {
-    fn name(&self) -> &str {
-        "sub_bitmap"
-    }
-
-    fn aliases(&self) -> &[String] {
-        &ALIASES
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("sub_bitmap", alias "subbitmap");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::BinaryView)
@@ -94,9 +81,5 @@ impl ScalarUDFImpl for SubBitmap {
             encode("sub_bitmap", &mut { part }).map(Some)
         })?;
         rows::constant_for_constants(&args.args, bytes(sets.into_iter().map(Ok))?)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

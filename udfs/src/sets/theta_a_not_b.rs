@@ -3,15 +3,14 @@
 //! * A NULL argument: NULL. Bytes that are no sketch are an error.
 //! * Cost: that of the sketches' bytes.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::bitmap::bytes;
 use super::sketch::{failed, of};
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `theta_a_not_b`.
@@ -33,20 +32,8 @@ use crate::rows::{self, Taken};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct ThetaANotB;
 
-static ALIASES: LazyLock<Vec<String>> = LazyLock::new(|| vec!["theta_sketch_a_not_b".to_owned()]);
-
 impl ScalarUDFImpl for ThetaANotB {
-    fn name(&self) -> &str {
-        "theta_a_not_b"
-    }
-
-    fn aliases(&self) -> &[String] {
-        &ALIASES
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("theta_a_not_b", alias "theta_sketch_a_not_b");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::BinaryView)
@@ -66,9 +53,5 @@ impl ScalarUDFImpl for ThetaANotB {
             Ok(rest.map_err(failed("theta_a_not_b"))?.serialize())
         })?;
         rows::constant_for_constants(&args.args, bytes(sketches.into_iter().map(Ok))?)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

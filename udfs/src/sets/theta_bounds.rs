@@ -8,13 +8,14 @@ use std::sync::Arc;
 use datafusion_common::Result;
 use datafusion_common::arrow::array::{Array, ArrayRef, Float64Array, StructArray};
 use datafusion_common::arrow::datatypes::{DataType, Field, Fields};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 use datasketches::common::NumStdDev;
 
 use super::operations::integers;
 use super::sketch::of;
 use crate::InvalidArgument;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `theta_bounds`.
@@ -37,13 +38,7 @@ use crate::rows::{self, Taken};
 pub struct ThetaBounds;
 
 impl ScalarUDFImpl for ThetaBounds {
-    fn name(&self) -> &str {
-        "theta_bounds"
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("theta_bounds");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Struct(fields()))
@@ -82,10 +77,6 @@ impl ScalarUDFImpl for ThetaBounds {
         let columns = vec![part(|all| all[0]), part(|all| all[1]), part(|all| all[2])];
         let nulls = bounds.iter().map(Option::is_some).collect();
         rows::constant_for_constants(&args.args, Arc::new(StructArray::try_new(fields(), columns, Some(nulls))?))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

@@ -3,15 +3,16 @@
 //! * NULL: NULL. Bytes that are no sketch are an error.
 //! * Cost: that of the sketch's bytes.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::Result;
 use datafusion_common::arrow::array::Float64Array;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::sketch::of;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `theta_estimate`.
@@ -32,20 +33,8 @@ use crate::rows::{self, Taken};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct ThetaEstimate;
 
-static ALIASES: LazyLock<Vec<String>> = LazyLock::new(|| vec!["theta_sketch_get_estimate".to_owned()]);
-
 impl ScalarUDFImpl for ThetaEstimate {
-    fn name(&self) -> &str {
-        "theta_estimate"
-    }
-
-    fn aliases(&self) -> &[String] {
-        &ALIASES
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("theta_estimate", alias "theta_sketch_get_estimate");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Float64)
@@ -62,9 +51,5 @@ impl ScalarUDFImpl for ThetaEstimate {
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let estimates = of("theta_estimate", &args, |[sketch], _| Ok(sketch.estimate()))?;
         rows::constant_for_constants(&args.args, Arc::new(Float64Array::from(estimates)))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

@@ -4,16 +4,15 @@
 //! * Cost: that of the sketches' bytes. The error is that of the larger sets: the smaller the part that is shared, the
 //!   wider its bounds.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 use datasketches::theta::ThetaIntersection;
 
 use super::bitmap::bytes;
 use super::sketch::{failed, of};
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `theta_intersect`.
@@ -35,20 +34,8 @@ use crate::rows::{self, Taken};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct ThetaIntersect;
 
-static ALIASES: LazyLock<Vec<String>> = LazyLock::new(|| vec!["theta_sketch_intersection".to_owned()]);
-
 impl ScalarUDFImpl for ThetaIntersect {
-    fn name(&self) -> &str {
-        "theta_intersect"
-    }
-
-    fn aliases(&self) -> &[String] {
-        &ALIASES
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("theta_intersect", alias "theta_sketch_intersection");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::BinaryView)
@@ -70,9 +57,5 @@ impl ScalarUDFImpl for ThetaIntersect {
             Ok(shared.to_sketch(true).map(|sketch| sketch.serialize()))
         })?;
         rows::constant_for_constants(&args.args, bytes(sketches.into_iter().map(|sketch| Ok(sketch.flatten())))?)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use datafusion_common::Result;
 use datafusion_common::arrow::array::{ArrayRef, Float64Array, StructArray};
 use datafusion_common::arrow::datatypes::{DataType, Field, Fields};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 use datasketches::theta::ThetaJaccardSimilarity;
 
 use super::sketch::{failed, of};
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `theta_jaccard`.
@@ -35,13 +36,7 @@ use crate::rows::{self, Taken};
 pub struct ThetaJaccard;
 
 impl ScalarUDFImpl for ThetaJaccard {
-    fn name(&self) -> &str {
-        "theta_jaccard"
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("theta_jaccard");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Struct(fields()))
@@ -66,10 +61,6 @@ impl ScalarUDFImpl for ThetaJaccard {
         let columns = vec![part(|all| all[0]), part(|all| all[1]), part(|all| all[2])];
         let nulls = bounds.iter().map(Option::is_some).collect();
         rows::constant_for_constants(&args.args, Arc::new(StructArray::try_new(fields(), columns, Some(nulls))?))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

@@ -7,18 +7,17 @@
 //!   the rows.
 //! * Cost: O(1) a row; at most about 16 × 2^lgk bytes in memory and 8 × 2^lgk as a value.
 
-use std::sync::LazyLock;
-
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_common::{Result, plan_err};
 use datafusion_expr::function::AccumulatorArgs;
 use datafusion_expr::utils::AggregateOrderSensitivity;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, GroupsAccumulator, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::gathering::{Gathering, GatheringGroups};
 use super::sketch::{DEFAULT_LG_K, Sketched, lg_k};
 use crate::arguments::constant;
+use crate::named::named;
 use crate::rows::{Taken, coerce};
 
 /// The function `theta_sketch`.
@@ -43,22 +42,8 @@ use crate::rows::{Taken, coerce};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct ThetaSketch;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
-static ALIASES: LazyLock<Vec<String>> = LazyLock::new(|| vec!["theta_sketch_build".to_owned()]);
-
 impl AggregateUDFImpl for ThetaSketch {
-    fn name(&self) -> &str {
-        "theta_sketch"
-    }
-
-    fn aliases(&self) -> &[String] {
-        &ALIASES
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("theta_sketch", alias "theta_sketch_build");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::BinaryView)
@@ -95,10 +80,6 @@ impl AggregateUDFImpl for ThetaSketch {
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
         AggregateOrderSensitivity::Insensitive
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

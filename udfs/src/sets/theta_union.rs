@@ -3,18 +3,17 @@
 //! * NULLs do not count; without other rows NULL. Bytes that are no sketch are an error.
 //! * Cost: that of the sketches' bytes.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_expr::function::AccumulatorArgs;
 use datafusion_expr::utils::AggregateOrderSensitivity;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, GroupsAccumulator, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::gathering::{Gathering, GatheringGroups};
 use super::sketch::{DEFAULT_LG_K, United, lg_k};
 use crate::arguments::constant;
+use crate::named::named;
 use crate::rows::{Taken, coerce};
 
 /// The function `theta_union`.
@@ -39,22 +38,8 @@ use crate::rows::{Taken, coerce};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct ThetaUnion;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
-static ALIASES: LazyLock<Vec<String>> = LazyLock::new(|| vec!["theta_sketch_union".to_owned()]);
-
 impl AggregateUDFImpl for ThetaUnion {
-    fn name(&self) -> &str {
-        "theta_union"
-    }
-
-    fn aliases(&self) -> &[String] {
-        &ALIASES
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("theta_union", alias "theta_sketch_union");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::BinaryView)
@@ -78,10 +63,6 @@ impl AggregateUDFImpl for ThetaUnion {
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
         AggregateOrderSensitivity::Insensitive
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

@@ -5,11 +5,12 @@
 
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::bitmap::{bytes, encode, id};
 use super::operations::integers;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `to_bitmap`.
@@ -31,13 +32,7 @@ use crate::rows::{self, Taken};
 pub struct ToBitmap;
 
 impl ScalarUDFImpl for ToBitmap {
-    fn name(&self) -> &str {
-        "to_bitmap"
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("to_bitmap");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::BinaryView)
@@ -58,9 +53,5 @@ impl ScalarUDFImpl for ToBitmap {
             known.map(|known| encode("to_bitmap", &mut [known].into_iter().collect())).transpose()
         });
         rows::constant_for_constants(&args.args, bytes(sets)?)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

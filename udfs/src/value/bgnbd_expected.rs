@@ -11,12 +11,13 @@ use std::sync::Arc;
 use datafusion_common::arrow::array::{ArrayRef, Float64Array};
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::bgnbd::Customer;
 use super::model::{BGNBD, BgNbds, Doubles, coerce_after_models};
 use crate::InvalidArgument;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `bgnbd_expected`.
@@ -42,13 +43,7 @@ use crate::rows::{self, Taken};
 pub struct BgNbdExpected;
 
 impl ScalarUDFImpl for BgNbdExpected {
-    fn name(&self) -> &str {
-        "bgnbd_expected"
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("bgnbd_expected");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Float64)
@@ -66,10 +61,6 @@ impl ScalarUDFImpl for BgNbdExpected {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         rows::evaluate(&args, expected)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

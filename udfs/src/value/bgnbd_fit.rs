@@ -7,18 +7,17 @@
 //! * NULL in any argument: the row does not count. No rows: NULL.
 //! * Cost: O(different rows) memory, and for each about a hundred evaluations of a logarithm and an exponential.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::{DataType, FieldRef};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::AggregateOrderSensitivity;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::bgnbd::{self, BgNbd, Customer};
 use super::fitting::{Fit, Fitting, state_fields};
 use super::model::{BGNBD, fitted};
+use crate::named::named;
 use crate::rows::{Taken, coerce};
 
 /// The function `bgnbd_fit`.
@@ -51,16 +50,8 @@ use crate::rows::{Taken, coerce};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct BgNbdFit;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl AggregateUDFImpl for BgNbdFit {
-    fn name(&self) -> &str {
-        "bgnbd_fit"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("bgnbd_fit");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(fitted(&BGNBD))
@@ -73,7 +64,7 @@ impl AggregateUDFImpl for BgNbdFit {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(Fitting::<3, Self>::new(fitted(&BGNBD), args.is_distinct)?))
+        Ok(Box::new(Fitting::<3, Self>::new(fitted(&BGNBD), &args)?))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -82,10 +73,6 @@ impl AggregateUDFImpl for BgNbdFit {
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
         AggregateOrderSensitivity::Insensitive
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

@@ -11,12 +11,13 @@ use std::sync::Arc;
 use datafusion_common::arrow::array::{ArrayRef, Float64Array};
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::bgnbd::Customer;
 use super::model::{BGNBD, BgNbds, Doubles, coerce_after_models};
 use crate::InvalidArgument;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `bgnbd_p_alive`.
@@ -41,13 +42,7 @@ use crate::rows::{self, Taken};
 pub struct BgNbdPAlive;
 
 impl ScalarUDFImpl for BgNbdPAlive {
-    fn name(&self) -> &str {
-        "bgnbd_p_alive"
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("bgnbd_p_alive");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Float64)
@@ -64,10 +59,6 @@ impl ScalarUDFImpl for BgNbdPAlive {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         rows::evaluate(&args, p_alive)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

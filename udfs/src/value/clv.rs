@@ -11,13 +11,14 @@ use std::sync::Arc;
 use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, Float64Array};
 use datafusion_common::arrow::datatypes::{DataType, Int64Type};
 use datafusion_common::{DataFusionError, Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::bgnbd::{BgNbd, Customer};
 use super::gg_expected::{Spends, mean};
 use super::model::{BGNBD, BgNbds, Doubles, GAMMA_GAMMA, GammaGammas, coerce_after_models};
 use crate::InvalidArgument;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 const WEEKS_PER_MONTH: f64 = 4.345;
@@ -52,13 +53,7 @@ const MAX_MONTHS: i64 = 1200;
 pub struct Clv;
 
 impl ScalarUDFImpl for Clv {
-    fn name(&self) -> &str {
-        "clv"
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("clv");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Float64)
@@ -78,10 +73,6 @@ impl ScalarUDFImpl for Clv {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         rows::evaluate(&args, values)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

@@ -6,11 +6,12 @@ use datafusion_common::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type};
 use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::Accumulator;
-use datafusion_expr::function::StateFieldsArgs;
+use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::format_state_name;
 
 use super::counted::Counted;
 use crate::InvalidArgument;
+use crate::arguments::refuse_distinct;
 
 /// A model that is fitted to rows of `N` numbers.
 pub(super) trait Fit<const N: usize>: fmt::Debug + Send + Sync + 'static {
@@ -35,10 +36,8 @@ pub(super) struct Fitting<const N: usize, F: Fit<N>> {
 impl<const N: usize, F: Fit<N>> Fitting<N, F> {
     /// # Errors
     /// With DISTINCT: customers who bought alike are still several.
-    pub(super) fn new(result: DataType, is_distinct: bool) -> Result<Self> {
-        if is_distinct {
-            return plan_err!("{} does not take DISTINCT: customers who bought alike are still several", F::NAME);
-        }
+    pub(super) fn new(result: DataType, args: &AccumulatorArgs) -> Result<Self> {
+        refuse_distinct(F::NAME, args, "customers who bought alike are still several")?;
         Ok(Self { counted: Counted::new(), result, fit: std::marker::PhantomData })
     }
 }

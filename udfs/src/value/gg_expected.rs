@@ -11,12 +11,13 @@ use std::sync::Arc;
 use datafusion_common::arrow::array::{ArrayRef, Float64Array};
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_common::{Result, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::gamma_gamma::{GammaGamma, check};
 use super::model::{Doubles, GAMMA_GAMMA, GammaGammas, coerce_after_models};
 use crate::InvalidArgument;
+use crate::named::named;
 use crate::rows::{self, Taken};
 
 /// The function `gg_expected`.
@@ -40,13 +41,7 @@ use crate::rows::{self, Taken};
 pub struct GgExpected;
 
 impl ScalarUDFImpl for GgExpected {
-    fn name(&self) -> &str {
-        "gg_expected"
-    }
-
-    fn signature(&self) -> &Signature {
-        &rows::SIGNATURE
-    }
+    named!("gg_expected");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Float64)
@@ -59,10 +54,6 @@ impl ScalarUDFImpl for GgExpected {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         rows::evaluate(&args, expected)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

@@ -6,18 +6,17 @@
 //! * x of 0, or NULL in any argument: the row does not count. No rows: NULL.
 //! * Cost: O(different rows) memory, and for each about a hundred evaluations of two logarithms.
 
-use std::sync::LazyLock;
-
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::{DataType, FieldRef};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::AggregateOrderSensitivity;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::fitting::{Fit, Fitting, state_fields};
 use super::gamma_gamma::{self, GammaGamma, check};
 use super::model::{GAMMA_GAMMA, fitted};
+use crate::named::named;
 use crate::rows::{Taken, coerce};
 
 /// The function `gg_fit`.
@@ -43,16 +42,8 @@ use crate::rows::{Taken, coerce};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct GgFit;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl AggregateUDFImpl for GgFit {
-    fn name(&self) -> &str {
-        "gg_fit"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("gg_fit");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(fitted(&GAMMA_GAMMA))
@@ -64,7 +55,7 @@ impl AggregateUDFImpl for GgFit {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        Ok(Box::new(Fitting::<2, Self>::new(fitted(&GAMMA_GAMMA), args.is_distinct)?))
+        Ok(Box::new(Fitting::<2, Self>::new(fitted(&GAMMA_GAMMA), &args)?))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -73,10 +64,6 @@ impl AggregateUDFImpl for GgFit {
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
         AggregateOrderSensitivity::Insensitive
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

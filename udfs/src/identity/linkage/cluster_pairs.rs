@@ -10,7 +10,7 @@
 //! * Cost: O(pairs log pairs); 16 bytes a pair beside each id once.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{
     Array, ArrayRef, AsArray, Float64Builder, Int64Builder, ListArray, ListBuilder, StringBuilder, StructArray,
@@ -20,11 +20,12 @@ use datafusion_common::arrow::buffer::OffsetBuffer;
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type, UInt32Type};
 use datafusion_common::{Result, ScalarValue, internal_err, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use crate::InvalidArgument;
 use crate::arguments::constant;
+use crate::named::named;
 
 /// The function `cluster_pairs`.
 #[user_doc(
@@ -57,8 +58,6 @@ use crate::arguments::constant;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct ClusterPairs;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 fn fields() -> Fields {
     Fields::from(vec![
         Field::new("id", DataType::Utf8, true),
@@ -76,13 +75,7 @@ fn list(name: &str, part: &str, item: DataType) -> FieldRef {
 }
 
 impl AggregateUDFImpl for ClusterPairs {
-    fn name(&self) -> &str {
-        "cluster_pairs"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("cluster_pairs");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::List(item()))
@@ -126,10 +119,6 @@ impl AggregateUDFImpl for ClusterPairs {
             _ => None,
         };
         Ok(Box::new(Pairs { max_size, ..Pairs::default() }))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

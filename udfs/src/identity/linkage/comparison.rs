@@ -15,7 +15,7 @@
 
 use std::str::FromStr;
 
-use super::distance::{Scratch, damerau_levenshtein, jaro_winkler, levenshtein};
+use crate::identity::distance::{Scratch, damerau_levenshtein_within, jaro_winkler, levenshtein_within};
 
 /// The highest level there is; so a level and its absence fit into four bits.
 pub(super) const MAX_LEVEL: i16 = 14;
@@ -133,11 +133,11 @@ impl Test {
                 thresholds.iter().position(|threshold| similarity >= *threshold)
             }
             Self::Levenshtein(thresholds) => {
-                let distance = levenshtein(left, right, *thresholds.last()?, scratch)?;
+                let distance = levenshtein_within(left, right, *thresholds.last()?, scratch)?;
                 thresholds.iter().position(|threshold| distance <= *threshold)
             }
             Self::DamerauLevenshtein(thresholds) => {
-                let distance = damerau_levenshtein(left, right, *thresholds.last()?, scratch)?;
+                let distance = damerau_levenshtein_within(left, right, *thresholds.last()?, scratch)?;
                 thresholds.iter().position(|threshold| distance <= *threshold)
             }
             Self::Days(thresholds) | Self::Number(thresholds) => {

@@ -6,17 +6,19 @@
 //! Values are compared as texts, letter by letter: bring them into one form first (case, accents, spaces).
 //! Cost: some 20 to 100 ns for names; bounded edit distances end at once for texts whose letters are too different.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use datafusion_common::arrow::array::{ArrayRef, AsArray, Int16Array, StringViewArray};
+use datafusion_common::arrow::array::{AsArray, Int16Array, StringViewArray};
 use datafusion_common::arrow::datatypes::DataType;
 use datafusion_common::{Result, ScalarValue, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::comparison::Comparison;
-use super::distance::Scratch;
 use crate::InvalidArgument;
+use crate::identity::distance::Scratch;
+use crate::named::named;
+use crate::rows::evaluate_some;
 
 /// The function `fs_compare`.
 #[user_doc(
@@ -45,16 +47,8 @@ use crate::InvalidArgument;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct FsCompare;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl ScalarUDFImpl for FsCompare {
-    fn name(&self) -> &str {
-        "fs_compare"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("fs_compare");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Int16)
@@ -76,7 +70,7 @@ impl ScalarUDFImpl for FsCompare {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [compare, l, r] = args.args.as_slice() else {
+        let [compare, values @ ..] = args.args.as_slice() else {
             return plan_err!("fs_compare takes a comparison and two values");
         };
         let compare: Comparison = match compare {
@@ -84,19 +78,10 @@ impl ScalarUDFImpl for FsCompare {
             ColumnarValue::Scalar(ScalarValue::Utf8(None)) => return Ok(ScalarValue::Int16(None).into()),
             _ => return Err(invalid("the comparison has to be a constant")),
         };
-        let constant = matches!((l, r), (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_)));
-        let rows = if constant { 1 } else { args.number_rows };
-        let (l, r) = (l.to_array(rows)?, r.to_array(rows)?);
-        let levels: ArrayRef = Arc::new(levels(&compare, l.as_string_view(), r.as_string_view()));
-        Ok(if constant {
-            ColumnarValue::Scalar(ScalarValue::try_from_array(&levels, 0)?)
-        } else {
-            ColumnarValue::Array(levels)
+        evaluate_some(&args, values, |values| match values {
+            [l, r] => Ok(Arc::new(levels(&compare, l.as_string_view(), r.as_string_view()))),
+            _ => plan_err!("fs_compare takes a comparison and two values"),
         })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

@@ -2,13 +2,15 @@
 //!
 //! NULL gives NULL, infinite weights give 0 and 1. Source: Fellegi and Sunter (1969) on the scale of Splink.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{AsArray, Float64Array};
 use datafusion_common::arrow::datatypes::{DataType, Float64Type};
 use datafusion_common::{Result, ScalarValue, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
+
+use crate::named::named;
 
 /// The function `fs_probability`.
 #[user_doc(
@@ -28,20 +30,12 @@ use datafusion_macros::user_doc;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct FsProbability;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 fn probability(weight: f64) -> f64 {
     1.0 / (1.0 + (-weight).exp2())
 }
 
 impl ScalarUDFImpl for FsProbability {
-    fn name(&self) -> &str {
-        "fs_probability"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("fs_probability");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Float64)
@@ -69,10 +63,6 @@ impl ScalarUDFImpl for FsProbability {
             }
             _ => plan_err!("fs_probability takes a match weight, a number"),
         }
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

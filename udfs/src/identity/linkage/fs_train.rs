@@ -9,7 +9,7 @@
 //! * DISTINCT is refused: that the same levels come up again is what is counted.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{
     Array, ArrayRef, AsArray, Float64Builder, ListBuilder, StringBuilder, StructArray, new_null_array,
@@ -17,14 +17,15 @@ use datafusion_common::arrow::array::{
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int16Type, Int64Type};
 use datafusion_common::{Result, ScalarValue, internal_err, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::comparison::Comparison;
 use super::model::{Model, fields};
 use super::training::{Pattern, Seen, fit};
 use crate::InvalidArgument;
-use crate::arguments::constant;
+use crate::arguments::{constant, refuse_distinct};
+use crate::named::named;
 
 /// How many comparisons a pattern holds.
 const MAX_COMPARISONS: usize = 32;
@@ -61,20 +62,12 @@ const MAX_COMPARISONS: usize = 32;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct FsTrain;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 fn list(item: DataType) -> DataType {
     DataType::List(Arc::new(Field::new_list_field(item, true)))
 }
 
 impl AggregateUDFImpl for FsTrain {
-    fn name(&self) -> &str {
-        "fs_train"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("fs_train");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Struct(fields()))
@@ -104,9 +97,7 @@ impl AggregateUDFImpl for FsTrain {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if args.is_distinct {
-            return plan_err!("fs_train does not take DISTINCT, it counts how often levels come up");
-        }
+        refuse_distinct("fs_train", &args, "it counts how often levels come up")?;
         let compare = match constant("fs_train", "compare", &args, 3)? {
             ScalarValue::List(compare) if compare.is_valid(0) => compare.value(0),
             _ => return Err(invalid("compare has to be an array of comparisons")),
@@ -120,10 +111,6 @@ impl AggregateUDFImpl for FsTrain {
             return Err(invalid(format!("compare needs from 1 to {MAX_COMPARISONS} comparisons")));
         }
         Ok(Box::new(Patterns { compare, seen: HashMap::new(), pairs: None }))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

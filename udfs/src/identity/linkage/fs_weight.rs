@@ -8,16 +8,18 @@
 //! * A model or an array of levels that is NULL: NULL. A level that the model does not have: an error.
 //! * Cost: some nanoseconds a comparison.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, Float64Builder, ListArray};
 use datafusion_common::arrow::datatypes::{DataType, Field, Float64Type, Int16Type};
-use datafusion_common::{Result, ScalarValue, plan_err};
-use datafusion_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion_common::{Result, plan_err};
+use datafusion_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::model::{Models, Weights, is_model};
 use crate::InvalidArgument;
+use crate::named::named;
+use crate::rows::{constant_for_constants, row_count};
 
 /// The function `fs_weight`.
 #[user_doc(
@@ -47,20 +49,12 @@ use crate::InvalidArgument;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct FsWeight;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 fn list(item: DataType) -> DataType {
     DataType::List(Arc::new(Field::new_list_field(item, true)))
 }
 
 impl ScalarUDFImpl for FsWeight {
-    fn name(&self) -> &str {
-        "fs_weight"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("fs_weight");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Float64)
@@ -87,8 +81,7 @@ impl ScalarUDFImpl for FsWeight {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let [model, lists @ ..] = args.args.as_slice() else { return plan_err!("fs_weight takes a model and levels") };
-        let constant = args.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
-        let rows = if constant { 1 } else { args.number_rows };
+        let rows = row_count(&args);
         let one_model = matches!(model, ColumnarValue::Scalar(_));
         let models = Models::new(&model.to_array(if one_model { 1 } else { rows })?)?;
         let lists = lists.iter().map(|list| list.to_array(rows)).collect::<Result<Vec<_>>>()?;
@@ -97,16 +90,7 @@ impl ScalarUDFImpl for FsWeight {
             [levels, frequencies] => (levels.as_list::<i32>(), Some(frequencies.as_list::<i32>())),
             _ => return plan_err!("fs_weight takes a model, levels and at most frequencies"),
         };
-        let weights = weights(&models, one_model, levels, frequencies)?;
-        Ok(if constant {
-            ColumnarValue::Scalar(ScalarValue::try_from_array(&weights, 0)?)
-        } else {
-            ColumnarValue::Array(weights)
-        })
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
+        constant_for_constants(&args.args, weights(&models, one_model, levels, frequencies)?)
     }
 }
 

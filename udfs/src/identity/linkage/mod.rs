@@ -6,7 +6,6 @@
 
 mod cluster_pairs;
 mod comparison;
-mod distance;
 mod fs_compare;
 mod fs_probability;
 mod fs_train;

@@ -1,6 +1,6 @@
 //! Similarities of two texts, as sequences of bytes (ASCII) or of characters.
 //!
-//! They answer what a comparison asks, whether a distance is within a bound, so most pairs end at a cheap lower bound.
+//! Record linkage asks whether a distance is within a bound: most of its pairs end at a cheap lower bound.
 
 /// Memory that the comparisons of many pairs share.
 #[derive(Debug)]
@@ -8,6 +8,7 @@ pub(super) struct Scratch {
     /// The places of each ASCII character in the text at hand, as bits; empty between two pairs.
     places: [u64; 128],
     matrix: Vec<u32>,
+    rows: Vec<usize>,
     taken: Vec<bool>,
     matched: Vec<u32>,
     left: Vec<u32>,
@@ -17,7 +18,7 @@ pub(super) struct Scratch {
 impl Default for Scratch {
     fn default() -> Self {
         let [matrix, matched, left, right] = [const { Vec::new() }; 4];
-        Self { places: [0; 128], matrix, taken: Vec::new(), matched, left, right }
+        Self { places: [0; 128], matrix, rows: Vec::new(), taken: Vec::new(), matched, left, right }
     }
 }
 
@@ -27,26 +28,37 @@ pub(super) fn jaro_winkler(left: &str, right: &str, scratch: &mut Scratch) -> f6
     if a.len() <= 64 && b.len() <= 64 && left.is_ascii() && right.is_ascii() {
         return winkler(a, b, jaro_of_bits(a, b, &mut scratch.places));
     }
+    if left == right {
+        return 1.0;
+    }
     with_characters(left, right, scratch, |a, b, scratch| winkler(a, b, jaro(a, b, scratch)))
 }
 
 /// The Levenshtein distance if it is at most `limit`.
-pub(super) fn levenshtein(left: &str, right: &str, limit: u32, scratch: &mut Scratch) -> Option<u32> {
-    bounded(left, right, limit, false, scratch)
+pub(super) fn levenshtein_within(left: &str, right: &str, limit: u32, scratch: &mut Scratch) -> Option<u32> {
+    Some(edits(left, right, limit, false, scratch)).filter(|edits| *edits <= limit)
 }
 
-/// The Damerau-Levenshtein distance (a swap of neighbours is one edit, and what was swapped may be edited further) if
-/// it is at most `limit`.
-pub(super) fn damerau_levenshtein(left: &str, right: &str, limit: u32, scratch: &mut Scratch) -> Option<u32> {
-    bounded(left, right, limit, true, scratch)
+/// The Damerau-Levenshtein distance if it is at most `limit`.
+pub(super) fn damerau_levenshtein_within(left: &str, right: &str, limit: u32, scratch: &mut Scratch) -> Option<u32> {
+    Some(edits(left, right, limit, true, scratch)).filter(|edits| *edits <= limit)
 }
 
-fn bounded(left: &str, right: &str, limit: u32, swaps: bool, scratch: &mut Scratch) -> Option<u32> {
+/// The Damerau-Levenshtein distance: a swap of neighbours is one edit, and what was swapped may be edited further.
+pub(super) fn damerau_levenshtein(left: &str, right: &str, scratch: &mut Scratch) -> u32 {
+    edits(left, right, NO_LIMIT, true, scratch)
+}
+
+const NO_LIMIT: u32 = u32::MAX;
+
+/// The number of edits if it is at most `limit`, else any number above it.
+fn edits(left: &str, right: &str, limit: u32, swaps: bool, scratch: &mut Scratch) -> u32 {
     let (a, b) = (left.as_bytes(), right.as_bytes());
     if left.is_ascii() && right.is_ascii() {
-        return if unlike(a, b, limit) { None } else { edits(a, b, limit, swaps, &mut scratch.matrix) };
+        let hopeless = limit != NO_LIMIT && unlike(a, b, limit);
+        return if hopeless { NO_LIMIT } else { of_differing(a, b, limit, swaps, scratch) };
     }
-    with_characters(left, right, scratch, |a, b, scratch| edits(a, b, limit, swaps, &mut scratch.matrix))
+    with_characters(left, right, scratch, |a, b, scratch| of_differing(a, b, limit, swaps, scratch))
 }
 
 fn with_characters<T>(
@@ -169,27 +181,28 @@ fn unlike(a: &[u8], b: &[u8], limit: u32) -> bool {
     missing > limit || (missing + a.len()).saturating_sub(b.len()) > limit
 }
 
-/// The number of edits if it is at most `limit`.
-fn edits<T: PartialEq>(a: &[T], b: &[T], limit: u32, swaps: bool, matrix: &mut Vec<u32>) -> Option<u32> {
+/// [`edits`] of what is left without a common start and end.
+fn of_differing<T: PartialEq>(a: &[T], b: &[T], limit: u32, swaps: bool, scratch: &mut Scratch) -> u32 {
     let (a, b) = differing(a, b);
-    if a.len().abs_diff(b.len()) > limit as usize {
-        return None;
+    if a.is_empty() || b.is_empty() || a.len().abs_diff(b.len()) > limit as usize {
+        return a.len().max(b.len()) as u32;
     }
-    if a.is_empty() || b.is_empty() {
-        return Some(a.len().max(b.len()) as u32);
-    }
-    if swaps {
-        return edits_and_swaps(a, b, limit, matrix);
-    }
-    // One row of the usual matrix is enough.
-    matrix.clear();
-    matrix.extend(0..=b.len() as u32);
+    if swaps { with_swaps(a, b, scratch) } else { without_swaps(a, b, limit, &mut scratch.matrix) }
+}
+
+/// One row of the usual matrix is enough.
+fn without_swaps<T: PartialEq>(a: &[T], b: &[T], limit: u32, row: &mut Vec<u32>) -> u32 {
+    row.clear();
+    row.extend(0..=b.len() as u32);
+    let mut last = 0;
     for (i, x) in a.iter().enumerate() {
         let mut corner = i as u32;
         let mut side = i as u32 + 1;
         let mut best = side;
-        let mut cells = matrix.iter_mut();
-        *cells.next()? = side;
+        let mut cells = row.iter_mut();
+        if let Some(first) = cells.next() {
+            *first = side;
+        }
         for (cell, y) in cells.zip(b) {
             let cost = (corner + u32::from(x != y)).min(*cell + 1).min(side + 1);
             corner = *cell;
@@ -197,49 +210,45 @@ fn edits<T: PartialEq>(a: &[T], b: &[T], limit: u32, swaps: bool, matrix: &mut V
             best = best.min(cost);
             *cell = cost;
         }
+        last = side;
         if best > limit {
-            return None;
+            break;
         }
     }
-    matrix.last().copied().filter(|distance| *distance <= limit)
+    last
 }
 
-/// The unrestricted distance of Damerau, by the matrix of Lowrance and Wagner (1975).
-fn edits_and_swaps<T: PartialEq>(a: &[T], b: &[T], limit: u32, matrix: &mut Vec<u32>) -> Option<u32> {
-    let width = b.len() + 1;
+/// The unrestricted distance of Damerau, by the matrix of Lowrance and Wagner (1975): rows are prefixes of `a`, columns
+/// of `b`, and before both there is a border that no swap reaches over.
+fn with_swaps<T: PartialEq>(a: &[T], b: &[T], scratch: &mut Scratch) -> u32 {
+    let Scratch { matrix, rows, .. } = scratch;
+    let width = b.len() + 2;
+    let border = (a.len() + b.len()) as u32;
     matrix.clear();
-    matrix.resize(width * (a.len() + 1), 0);
-    let at = |matrix: &[u32], i: usize, j: usize| matrix.get(i * width + j).copied().unwrap_or(u32::MAX / 2);
-    for (j, cell) in matrix.iter_mut().take(width).enumerate() {
-        *cell = j as u32;
+    matrix.resize((a.len() + 2) * width, border);
+    for column in 0..=b.len() {
+        matrix[width + column + 1] = column as u32;
     }
-    for (i, x) in a.iter().enumerate() {
-        let mut last_match = None;
-        if let Some(cell) = matrix.get_mut((i + 1) * width) {
-            *cell = i as u32 + 1;
-        }
-        for (j, y) in b.iter().enumerate() {
-            let same = x == y;
-            let mut cost =
-                (at(matrix, i, j) + u32::from(!same)).min(at(matrix, i, j + 1) + 1).min(at(matrix, i + 1, j) + 1);
-            if !same {
-                // The nearest row above that has this column's character; further away costs more than the limit.
-                let reach = i.saturating_sub(limit as usize);
-                let row = a.get(reach..i).and_then(|above| above.iter().rposition(|other| other == y));
-                if let (Some(row), Some(column)) = (row.map(|row| row + reach), last_match) {
-                    let between = (i - row - 1) + (j - column - 1);
-                    cost = cost.min(at(matrix, row, column) + 1 + between as u32);
-                }
-            }
-            if let Some(cell) = matrix.get_mut((i + 1) * width + j + 1) {
-                *cell = cost;
-            }
-            if same {
-                last_match = Some(j);
+    // For each column the last row that has its character.
+    rows.clear();
+    rows.resize(b.len(), 0);
+    for (row, x) in (1..).zip(a) {
+        let (above, here) = (row * width, (row + 1) * width);
+        matrix[here + 1] = row as u32;
+        // The last column that has the row's character.
+        let mut equal = 0;
+        for ((column, y), last_row) in (1..).zip(b).zip(rows.iter_mut()) {
+            let swapped = matrix[*last_row * width + equal] + (row - *last_row + column - equal - 1) as u32;
+            let least = matrix[above + column] + u32::from(x != y);
+            let least = least.min(matrix[here + column] + 1).min(matrix[above + column + 1] + 1).min(swapped);
+            matrix[here + column + 1] = least;
+            if x == y {
+                equal = column;
+                *last_row = row;
             }
         }
     }
-    matrix.last().copied().filter(|distance| *distance <= limit)
+    matrix[(a.len() + 1) * width + b.len() + 1]
 }
 
 /// The texts without what they start and end with alike.
@@ -275,15 +284,67 @@ mod tests {
                 let wide = |text: &str| text.replace('a', "ä").replace('c', "€");
                 for (l, r) in [(l.clone(), r.clone()), (wide(l), wide(r))] {
                     assert_eq!(jaro_winkler(&l, &r, &mut scratch), strsim::jaro_winkler(&l, &r), "{l} {r}");
+                    let expected = strsim::damerau_levenshtein(&l, &r);
+                    assert_eq!(damerau_levenshtein(&l, &r, &mut scratch) as usize, expected, "{l} {r}");
                     for limit in [1, 2, 3] {
                         let within = |distance: usize| u32::try_from(distance).ok().filter(|known| *known <= limit);
                         let expected = within(strsim::levenshtein(&l, &r));
-                        assert_eq!(levenshtein(&l, &r, limit, &mut scratch), expected, "{l} {r}");
+                        assert_eq!(levenshtein_within(&l, &r, limit, &mut scratch), expected, "{l} {r}");
                         let expected = within(strsim::damerau_levenshtein(&l, &r));
-                        assert_eq!(damerau_levenshtein(&l, &r, limit, &mut scratch), expected, "{l} {r}");
+                        assert_eq!(damerau_levenshtein_within(&l, &r, limit, &mut scratch), expected, "{l} {r}");
                     }
                 }
             }
+        }
+    }
+
+    /// The examples of Winkler's papers.
+    #[test]
+    fn published_values() {
+        let similarity = |a: &str, b: &str| jaro_winkler(a, b, &mut Scratch::default());
+        for (a, b, expected) in
+            [("martha", "marhta", 0.961), ("dwayne", "duane", 0.840), ("dixon", "dicksonx", 0.813), ("", "", 1.0)]
+        {
+            assert!((similarity(a, b) - expected).abs() < 0.0005, "{a} {b}");
+        }
+        assert_eq!(similarity("", "a"), 0.0);
+        assert_eq!(similarity("élodie", "elodie"), similarity("xlodie", "elodie"));
+    }
+
+    #[test]
+    fn mistakes_are_counted() {
+        let mut scratch = Scratch::default();
+        for (a, b, expected) in [
+            ("", "", 0),
+            ("ab", "", 2),
+            ("ab", "ba", 1),
+            ("ca", "abc", 2),
+            ("dupont", "dupnot", 1),
+            ("élodie", "eldoie", 2),
+            ("kitten", "sitting", 3),
+            ("a cat", "an abct", 3),
+        ] {
+            assert_eq!(damerau_levenshtein(a, b, &mut scratch), expected, "{a} {b}");
+            assert_eq!(damerau_levenshtein(b, a, &mut scratch), expected, "{b} {a}");
+        }
+    }
+
+    /// Texts of up to 64 letters, where a word of bits is full.
+    #[test]
+    fn as_another_implementation_at_random() {
+        let mut state = 7_u64;
+        let mut text = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let length = state >> 58;
+            let of = |place: u64| char::from(b'a' + ((state >> 20).wrapping_mul(place * place + 3) >> 7) as u8 % 5);
+            (0..=length).map(of).collect::<String>()
+        };
+        let mut scratch = Scratch::default();
+        for _ in 0..2_000 {
+            let (l, r) = (text(), text());
+            assert_eq!(jaro_winkler(&l, &r, &mut scratch), strsim::jaro_winkler(&l, &r), "{l} {r}");
+            let expected = strsim::damerau_levenshtein(&l, &r);
+            assert_eq!(damerau_levenshtein(&l, &r, &mut scratch) as usize, expected, "{l} {r}");
         }
     }
 
@@ -293,7 +354,7 @@ mod tests {
         let long = "abcdefghij".repeat(13);
         let other = format!("x{}", &long[..125]);
         assert_eq!(jaro_winkler(&long, &other, &mut scratch), strsim::jaro_winkler(&long, &other));
-        assert_eq!(levenshtein(&long, &other, 9, &mut scratch), Some(6));
-        assert_eq!(levenshtein(&long, &other, 5, &mut scratch), None);
+        assert_eq!(levenshtein_within(&long, &other, 9, &mut scratch), Some(6));
+        assert_eq!(levenshtein_within(&long, &other, 5, &mut scratch), None);
     }
 }
