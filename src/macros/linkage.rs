@@ -3,7 +3,11 @@
 //! * `left`, `right`: the records, with what they are blocked by (`b0_0`: rule 0, its first expression) and what is
 //!   compared (`c0`, …). Within one table both are the same.
 //! * `found`: for each rule an equi-join, so a hash join, without the pairs that an earlier rule found.
-//! * `drawn left`, `drawn right`: all records of a small table, some of a large one.
+//! * `taught by`: all records of a small table, some of a large one; and `teaching`: what is `found` for them. A model
+//!   that is trained has to be known before the first pair is weighed, and pairs are many: keeping their levels would
+//!   take memory for each of them, and comparing them again is as much work as the first time. So what comparisons are
+//!   made twice is bounded, as the pairs that a model learns from are enough.
+//! * `drawn left`, `drawn right`: some records again, for random pairs.
 //! * `random`: each of them in an order that is as good as random, and the same at any time, with the next few in that
 //!   order: `sample` pairs in all, none of them twice.
 //! * `term 0`, …: how frequent the values of a column are, joined by the value that both records of a pair have,
@@ -143,10 +147,13 @@ impl Linkage {
         if self.right.is_some() {
             relations.push(format!("{RIGHT} AS ({})", self.records("right")));
         }
-        relations.push(format!("{FOUND} AS ({})", self.found()));
-        relations.push(format!("{DRAWN_LEFT} AS ({})", self.drawn(LEFT)));
+        relations.push(format!("{FOUND} AS ({})", self.found(LEFT)));
+        let (teachers, drawn) = (self.sample / TEACHES, self.sample / PARTNERS);
+        relations.push(format!("{TAUGHT_BY} AS ({})", some(LEFT, teachers)));
+        relations.push(format!("{TEACHING} AS ({})", self.found(TAUGHT_BY)));
+        relations.push(format!("{DRAWN_LEFT} AS ({})", some(LEFT, drawn)));
         if self.right.is_some() {
-            relations.push(format!("{DRAWN_RIGHT} AS ({})", self.drawn(RIGHT)));
+            relations.push(format!("{DRAWN_RIGHT} AS ({})", some(RIGHT, drawn)));
         }
         relations.push(format!("{RANDOM} AS ({})", self.random()));
         relations
@@ -165,7 +172,8 @@ impl Linkage {
         self.each(|place| format!("l.c{place} AS l{place}, r.c{place} AS r{place}"))
     }
 
-    fn found(&self) -> String {
+    /// The pairs that blocking finds, with these records as their first.
+    fn found(&self, first: &str) -> String {
         let equal = |(rule, keys): (usize, &Vec<Expr>)| {
             let keys = (0..keys.len()).map(|place| format!("l.b{rule}_{place} = r.b{rule}_{place}"));
             keys.collect::<Vec<_>>().join(" AND ")
@@ -177,21 +185,12 @@ impl Linkage {
             let conditions: Vec<String> = order.into_iter().chain(earlier).collect();
             let condition = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") };
             format!(
-                "SELECT l.id AS l, r.id AS r, {} FROM {LEFT} AS l JOIN {} AS r ON {rule} WHERE {condition}",
+                "SELECT l.id AS l, r.id AS r, {} FROM {first} AS l JOIN {} AS r ON {rule} WHERE {condition}",
                 self.values(),
                 self.second()
             )
         });
         joins.collect::<Vec<_>>().join(" UNION ALL ")
-    }
-
-    /// Some of the records, by hash, so that what is put in order is not the whole of a large table.
-    fn drawn(&self, relation: &str) -> String {
-        let records = (self.sample / PARTNERS).max(FEWEST_RECORDS);
-        format!(
-            "SELECT * FROM {relation} WHERE audience_bucket(id, 2147483647)
-                <= {records} / greatest((SELECT CAST(count(*) AS double precision) FROM {relation}), 1) * 2147483647"
-        )
     }
 
     fn random(&self) -> String {
@@ -217,18 +216,18 @@ impl Linkage {
         )
     }
 
-    /// The query of the model, over the relations.
+    /// The query of the model, over the relations. Its population are all pairs of a record that teaches.
     fn model(&self) -> String {
         let levels = self.levels();
-        let (left, right) = (count(LEFT), count(self.second()));
+        let (left, right) = (count(TAUGHT_BY), count(self.second()));
         let pairs = match self.right {
             Some(_) => format!("{left} * {right}"),
-            None => format!("{left} * ({left} - 1) / 2"),
+            None => format!("{left} * ({right} - 1) / 2"),
         };
         format!(
             "SELECT fs_train(levels, random, (SELECT {pairs}), ARRAY[{}]) AS model
             FROM (
-                SELECT {levels} AS levels, false AS random FROM {FOUND}
+                SELECT {levels} AS levels, false AS random FROM {TEACHING}
                 UNION ALL SELECT {levels}, true FROM {RANDOM}
             ) AS pairs",
             self.each(|place| format!(r#""$compare{place}""#))
@@ -238,18 +237,31 @@ impl Linkage {
 
 /// How many random pairs a record of a large table is in.
 const PARTNERS: i64 = 10;
-/// How many records random pairs are made of, if there are as many.
+/// How many random pairs there are for each record whose pairs teach.
+const TEACHES: i64 = 4;
+/// How many records a sample has at least, if there are as many.
 const FEWEST_RECORDS: i64 = 10_000;
 
 const LEFT: &str = r#""link_records: left""#;
 const RIGHT: &str = r#""link_records: right""#;
 const FOUND: &str = r#""link_records: found""#;
+const TAUGHT_BY: &str = r#""link_records: taught by""#;
+const TEACHING: &str = r#""link_records: teaching""#;
 const DRAWN_LEFT: &str = r#""link_records: drawn left""#;
 const DRAWN_RIGHT: &str = r#""link_records: drawn right""#;
 const RANDOM: &str = r#""link_records: random""#;
 
 fn count(relation: &str) -> String {
     format!("(SELECT count(*) FROM {relation})")
+}
+
+/// Some of the records, by hash; all of them if there are no more than so many.
+fn some(relation: &str, records: i64) -> String {
+    let records = records.max(FEWEST_RECORDS);
+    format!(
+        "SELECT * FROM {relation} WHERE audience_bucket(id, 2147483647)
+            <= {records} / greatest((SELECT CAST(count(*) AS double precision) FROM {relation}), 1) * 2147483647"
+    )
 }
 
 /// Records with their place in an order by hash.

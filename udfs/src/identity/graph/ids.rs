@@ -11,12 +11,13 @@ use std::sync::Arc;
 
 use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringViewArray};
 use datafusion_common::arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
-use datafusion_common::arrow::compute::cast;
+use datafusion_common::arrow::compute::{cast, max, min};
 use datafusion_common::arrow::datatypes::{DataType, Int64Type};
 use datafusion_common::{Result, plan_err};
 use twox_hash::XxHash3_64;
 
 use super::columns::NONE;
+use super::direct::Direct;
 use crate::InvalidArgument;
 
 /// Bytes that a view holds itself.
@@ -38,11 +39,23 @@ pub(super) struct Ids {
     open: Vec<u8>,
     /// Hash in the upper half, code + 1 in the lower; 0 is free. As many as a power of two, at least twice the ids.
     slots: Vec<u64>,
+    /// Stands for the slots where ids are numbers close together.
+    direct: Option<Direct>,
+    /// The least and the greatest number.
+    span: Option<(i64, i64)>,
 }
 
 impl Ids {
     pub(super) fn new(data_type: DataType) -> Self {
-        Self { data_type, views: Vec::new(), blocks: Vec::new(), open: Vec::new(), slots: Vec::new() }
+        Self {
+            data_type,
+            views: Vec::new(),
+            blocks: Vec::new(),
+            open: Vec::new(),
+            slots: Vec::new(),
+            direct: None,
+            span: None,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -52,6 +65,7 @@ impl Ids {
     pub(super) fn size(&self) -> usize {
         self.views.capacity() * size_of::<u128>()
             + self.slots.capacity() * size_of::<u64>()
+            + self.direct.as_ref().map_or(0, Direct::size)
             + self.open.capacity()
             + self.blocks.iter().map(Buffer::capacity).sum::<usize>()
             + self.blocks.capacity() * size_of::<Buffer>()
@@ -69,10 +83,44 @@ impl Ids {
             let long = |row: usize| column.value(row).as_bytes();
             self.encode_views(column.views(), column.nulls(), long)
         } else {
-            let column = column.as_primitive::<Int64Type>();
-            let views: Vec<u128> = column.values().iter().map(|number| u128::from(*number as u64)).collect();
-            self.encode_views(&views, column.nulls(), |_| &[])
+            self.encode_numbers(column.as_primitive::<Int64Type>())
         }
+    }
+
+    fn encode_numbers(&mut self, column: &Int64Array) -> Result<Vec<u32>> {
+        let Some((low, high)) = min(column).zip(max(column)) else { return Ok(vec![NONE; column.len()]) };
+        let (low, high) = self.span.map_or((low, high), |(least, greatest)| (low.min(least), high.max(greatest)));
+        self.span = Some((low, high));
+        let numbers = self.views.len().max(column.len() - column.null_count());
+        if !Direct::pays(low, high, numbers, self.direct.is_some()) {
+            if self.direct.take().is_some() {
+                self.fill();
+            }
+            let views: Vec<u128> = column.values().iter().map(|number| u128::from(*number as u64)).collect();
+            return self.encode_views(&views, column.nulls(), |_| &[]);
+        }
+        let mut direct = match self.direct.take() {
+            Some(mut direct) => {
+                direct.reach(low, high);
+                direct
+            }
+            None => {
+                self.slots = Vec::new();
+                Direct::new(low, high, self.views.iter().map(|view| *view as u64 as i64))
+            }
+        };
+        let mut codes = vec![NONE; column.len()];
+        for (code, number) in codes.iter_mut().zip(column) {
+            let Some(number) = number else { continue };
+            let known = direct.at(number);
+            if *known == 0 {
+                self.views.push(u128::from(number as u64));
+                *known = next_code(self.views.len())?;
+            }
+            *code = *known - 1;
+        }
+        self.direct = Some(direct);
+        Ok(codes)
     }
 
     fn encode_views<'a>(
@@ -130,14 +178,11 @@ impl Ids {
             }
             place = (place + 1) & mask;
         }
-        let code = self.views.len() as u32;
-        if code >= NONE - 1 {
-            return Err(InvalidArgument::error("a graph has at most 4294967293 ids"));
-        }
+        let next = next_code(self.views.len() + 1)?;
         let stored = if long.is_empty() { view } else { self.store(view, long)? };
         self.views.push(stored);
-        self.slots[place] = u64::from(hash) << 32 | u64::from(code + 1);
-        Ok(code)
+        self.slots[place] = u64::from(hash) << 32 | u64::from(next);
+        Ok(next - 1)
     }
 
     fn is(&self, code: u32, view: u128, long: &[u8]) -> bool {
@@ -155,6 +200,20 @@ impl Ids {
                 place = (place + 1) & (size - 1);
             }
             self.slots[place] = slot;
+        }
+    }
+
+    /// Makes the slots of numbers that were found without.
+    fn fill(&mut self) {
+        self.slots = vec![0; (2 * self.views.len()).next_power_of_two().max(16)];
+        let mask = self.slots.len() - 1;
+        for (view, next) in self.views.iter().zip(1_u64..) {
+            let hash = mix(*view);
+            let mut place = hash as usize & mask;
+            while self.slots[place] != 0 {
+                place = (place + 1) & mask;
+            }
+            self.slots[place] = u64::from(hash) << 32 | next;
         }
     }
 
@@ -218,6 +277,9 @@ impl Ids {
     ///
     /// Twelve bytes at a time: ids that agree in them are sorted by the next twelve, few of them by comparison.
     pub(super) fn sorted(&self) -> Vec<u32> {
+        if let Some(direct) = &self.direct {
+            return direct.sorted();
+        }
         let mut order: Vec<u32> = (0..self.views.len() as u32).collect();
         let mut keys: Vec<u128> = Vec::new();
         let mut runs = vec![(0..order.len(), 0)];
@@ -263,6 +325,14 @@ impl Ids {
             blocks.push(Buffer::from_slice_ref(&self.open));
         }
         Ok(Arc::new(StringViewArray::try_new(views.collect::<ScalarBuffer<u128>>(), blocks, None)?))
+    }
+}
+
+/// The last of so many codes, and one.
+fn next_code(ids: usize) -> Result<u32> {
+    match u32::try_from(ids) {
+        Ok(next) if next < NONE => Ok(next),
+        _ => Err(InvalidArgument::error("a graph has at most 4294967294 ids")),
     }
 }
 
@@ -336,5 +406,54 @@ mod tests {
         assert_eq!(ids.encode(&column).unwrap(), [0, 1, NONE, 0, 2]);
         let sorted = ids.column(&ids.sorted()).unwrap();
         assert_eq!(*sorted, Int32Array::from(vec![-1, 0, 5]));
+    }
+
+    /// Close together, further apart, and close together again, since there are so many.
+    #[test]
+    fn numbers_keep_their_codes_however_they_lie() {
+        let mut ids = Ids::new(DataType::Int64);
+        let batches: [Vec<i64>; 4] = [
+            (0..1000).rev().collect(),
+            vec![i64::MAX, 17, i64::MIN, i64::MAX],
+            (0..3000).map(|number| number * 7919).collect(),
+            (-20_000..20_000).collect(),
+        ];
+        let mut known: Vec<i64> = Vec::new();
+        for (batch, place) in batches.iter().zip(0..) {
+            let column: ArrayRef = Arc::new(Int64Array::from(batch.clone()));
+            let codes = ids.encode(&column).unwrap();
+            for (number, code) in batch.iter().zip(codes) {
+                assert!(code as usize <= known.len(), "{code} in batch {place}");
+                if code as usize == known.len() {
+                    known.push(*number);
+                }
+                assert_eq!(known[code as usize], *number);
+            }
+            assert_eq!(ids.len(), known.len());
+            let mut expected = known.clone();
+            expected.sort_unstable();
+            let found = ids.column(&ids.sorted()).unwrap();
+            assert_eq!(found.as_primitive::<Int64Type>().values(), expected.as_slice());
+        }
+        known.sort_unstable();
+        known.dedup();
+        assert_eq!(ids.len(), known.len());
+    }
+
+    #[test]
+    fn many_numbers_find_each_other_again() {
+        let mut ids = Ids::new(DataType::Int64);
+        let mut first = Vec::new();
+        // Sparse at first, dense in the end.
+        for start in 0..50 {
+            let numbers: Vec<i64> = (0..2000).map(|number| (number * 50 + start) * 7 % 100_000).collect();
+            let column: ArrayRef = Arc::new(Int64Array::from(numbers));
+            first.push((ids.encode(&column).unwrap(), column));
+        }
+        assert_eq!(ids.len(), 100_000);
+        for (codes, column) in first {
+            assert_eq!(ids.encode(&column).unwrap(), codes);
+        }
+        assert_eq!(ids.sorted().len(), 100_000);
     }
 }

@@ -2,6 +2,7 @@
 
 mod columns;
 mod components;
+mod direct;
 mod edges;
 mod ids;
 
