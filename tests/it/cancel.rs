@@ -18,6 +18,12 @@ const LONG: &str = "SELECT count(*) FROM generate_series(1, 100000) AS a (x) \
 const SORT: &str = "SELECT x FROM generate_series(1, 200000000) AS a (x) ORDER BY (x * 7919) % 1000003, x DESC";
 /// Rows without end.
 const ROWS: &str = "SELECT x, repeat('x', 200) FROM generate_series(1, 2000000000) AS a (x)";
+/// A join of few keys: every row meets thousands of others, which are counted, or dropped by a condition.
+const PAIRS: &str = "SELECT count(*) FROM (SELECT i % 8 AS k, i AS v FROM generate_series(1, 400000) AS s (i)) AS a \
+                     JOIN (SELECT i % 8 AS k, i AS v FROM generate_series(1, 400000) AS s (i)) AS b ON a.k = b.k";
+const DROPPED: &str = "SELECT count(*) FROM (SELECT i % 8 AS k, i AS v FROM generate_series(1, 400000) AS s (i)) AS a \
+                       JOIN (SELECT i % 8 AS k, i AS v FROM generate_series(1, 400000) AS s (i)) AS b \
+                       ON a.k = b.k AND a.v + b.v < 0";
 /// How soon the work has to be over.
 const SOON: Duration = Duration::from_secs(1);
 /// Share of one core that a server without work may use.
@@ -32,12 +38,40 @@ pub fn trials() -> Vec<Trial> {
         trial("cancel::wrong_key", wrong_key),
         trial("cancel::reader_that_stops", reader_that_stops),
     ];
-    for (name, sql) in [("join", LONG), ("sort", SORT), ("rows", ROWS)] {
+    for (name, sql) in [("join", LONG), ("sort", SORT), ("rows", ROWS), ("pairs", PAIRS), ("dropped_pairs", DROPPED)] {
         trials.push(trial(format!("cancel::request::{name}"), move || request(sql)));
         trials.push(trial(format!("cancel::disconnect::{name}"), move || disconnect(sql)));
         trials.push(trial(format!("cancel::disconnect_extended::{name}"), move || disconnect_extended(sql)));
     }
+    for (name, sql) in [("join", LONG), ("pairs", PAIRS), ("dropped_pairs", DROPPED)] {
+        trials.push(trial(format!("cancel::others_go_on::{name}"), move || others_go_on(sql)));
+    }
     trials
+}
+
+/// However many statements compute, others are answered.
+async fn others_go_on(sql: &'static str) -> Outcome {
+    let (_folder, server) = server().await?;
+    let mut running = Vec::new();
+    for _ in 0..3 {
+        let client = server.connect().await?;
+        let token = client.cancel_token();
+        running.push((tokio::spawn(async move { client.batch_execute(sql).await }), token));
+    }
+    busy(&server).await?;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for _ in 0..3 {
+        let asked = Instant::now();
+        let client = server.connect().await?;
+        same("answer", value(&client, "SELECT count(*) FROM generate_series(1, 1000)").await?.as_str(), "1000")?;
+        let took = asked.elapsed();
+        ensure(took < 5 * SOON, format_args!("another statement waited {took:?}"))?;
+    }
+    for (task, token) in running {
+        token.cancel_query(NoTls).await?;
+        refused(task.await?, "57014")?;
+    }
+    quiet(&server).await
 }
 
 async fn server() -> Outcome<(TempDir, Server)> {
