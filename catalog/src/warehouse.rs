@@ -600,8 +600,11 @@ fn columns_seen(columns: &[ColumnDef]) -> Vec<(&str, &str)> {
     columns.iter().map(|column| (column.name.as_str(), column.pg_type.as_str())).collect()
 }
 
-/// What views know of a relation: where it is and its columns. `None` for what is no relation of the catalog.
-fn appearance(objects: &Objects, id: ObjectId) -> Option<(&str, &str, Vec<(&str, &str)>)> {
+/// What views know of a relation: its schema, its name and its columns.
+type Appearance<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>);
+
+/// How a relation looks to views; `None` for what is no relation of the catalog.
+fn appearance(objects: &Objects, id: ObjectId) -> Option<Appearance<'_>> {
     let table = || objects.table(id).map(|def| (def.schema.as_str(), def.name.as_str(), columns_seen(&def.columns)));
     let view = || objects.view(id).map(|def| (def.schema.as_str(), def.name.as_str(), columns_seen(&def.columns)));
     table().or_else(view)

@@ -96,7 +96,8 @@ pub(crate) async fn run(
         Kind::Role(statement) => role::run(session, statement),
         Kind::Grant(statement) => grant::run(session, statement),
         Kind::Owner(statement) => owner::run(session, statement),
-        Kind::Alter(alter) => alter::run(session, alter).await,
+        // Apart, so that what every other statement holds while it runs stays as small as it was.
+        Kind::Alter(alter) => Box::pin(alter::run(session, alter)).await,
         Kind::Drop { object, names, if_exists, cascade } => drop::run(session, *object, names, *if_exists, *cascade),
         Kind::Comment { object, comment } => comment::run(session, object, comment.as_deref()),
         Kind::Set { name, value, local } => setting::set(session, name, value, *local),

@@ -253,7 +253,7 @@ impl<'a> Shape<'a> {
         match &column.default {
             Some(default) if !is_null(default) => {
                 self.rewrites = true;
-                self.sources.push(Source::Given(default.clone()));
+                self.sources.push(Source::Given(Box::new(default.clone())));
             }
             _ => self.sources.push(Source::Null),
         }
@@ -320,7 +320,7 @@ impl<'a> Shape<'a> {
         self.sources[place] = match using {
             Some(using) => {
                 reshape::check_transform(using)?;
-                Source::Given(using.clone())
+                Source::Given(Box::new(using.clone()))
             }
             None => Source::Converted(name),
         };

@@ -32,7 +32,7 @@ pub(super) enum Source {
     /// A column, brought to the new type.
     Converted(String),
     /// An expression over the old columns.
-    Given(ast::Expr),
+    Given(Box<ast::Expr>),
     /// There are none.
     Null,
 }
@@ -144,7 +144,7 @@ async fn rows(planner: &Planner, old: &TableDef, reshaping: &Reshaping, zone: &A
     for (column, source) in reshaping.new.columns.iter().zip(&reshaping.sources) {
         let expr = match source {
             Source::Old(name) | Source::Converted(name) => ast::Expr::Identifier(Ident::with_quote('"', name.as_str())),
-            Source::Given(expression) => ast::Expr::Nested(Box::new(expression.clone())),
+            Source::Given(expression) => ast::Expr::Nested(expression.clone()),
             Source::Null => ast::Expr::Value(ast::Value::Null.into()),
         };
         items.push(SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', column.name.as_str()) });
