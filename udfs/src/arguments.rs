@@ -51,15 +51,25 @@ pub(crate) fn duration(function: &str, name: &str, value: &ScalarValue) -> Resul
 /// # Errors
 /// If it depends on a row.
 pub(crate) fn constant(function: &str, name: &str, args: &AccumulatorArgs, place: usize) -> Result<ScalarValue> {
-    let Some(expression) = args.exprs.get(place) else {
-        return plan_err!("{function} needs {name}");
-    };
-    let not_constant = || InvalidArgument::error(format!("{function}: {name} has to be a constant"));
+    let row = row_without_columns()?;
+    known(function, name, args.exprs.get(place).map(|expression| expression.evaluate(&row)))
+}
+
+/// What can be evaluated on it does not depend on a row.
+pub(crate) fn row_without_columns() -> Result<RecordBatch> {
     let one_row = RecordBatchOptions::new().with_row_count(Some(1));
-    let nothing = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &one_row)?;
-    match expression.evaluate(&nothing).map_err(|_| not_constant())? {
-        ColumnarValue::Scalar(value) => Ok(value),
-        ColumnarValue::Array(_) => Err(not_constant()),
+    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &one_row)?)
+}
+
+/// The value of an argument that was evaluated on a [`row_without_columns`].
+///
+/// # Errors
+/// If there is no such argument, or it has no value there.
+pub(crate) fn known(function: &str, name: &str, evaluated: Option<Result<ColumnarValue>>) -> Result<ScalarValue> {
+    match evaluated {
+        Some(Ok(ColumnarValue::Scalar(value))) => Ok(value),
+        Some(_) => Err(InvalidArgument::error(format!("{function}: {name} has to be a constant"))),
+        None => plan_err!("{function} needs {name}"),
     }
 }
 

@@ -1,17 +1,12 @@
 //! What window functions share: their types, and arguments that are the same for all rows.
 
-use std::sync::Arc;
-
-use datafusion_common::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, TimestampMicrosecondArray,
-};
-use datafusion_common::arrow::datatypes::{DataType, Schema, TimestampMicrosecondType};
+use datafusion_common::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, TimestampMicrosecondArray};
+use datafusion_common::arrow::datatypes::{DataType, TimestampMicrosecondType};
 use datafusion_common::{Result, ScalarValue, plan_err};
-use datafusion_expr::ColumnarValue;
 use datafusion_expr::function::PartitionEvaluatorArgs;
 
 use crate::InvalidArgument;
-use crate::arguments::{DURATION, duration};
+use crate::arguments::{DURATION, duration, known, row_without_columns};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 
@@ -55,16 +50,8 @@ pub(crate) fn timeout(function: &str, name: &str, value: &ScalarValue) -> Result
 /// # Errors
 /// If it depends on a row.
 pub(crate) fn constant(function: &str, name: &str, args: &PartitionEvaluatorArgs, place: usize) -> Result<ScalarValue> {
-    let Some(expression) = args.input_exprs().get(place) else {
-        return plan_err!("{function} needs {name}");
-    };
-    let not_constant = || InvalidArgument::error(format!("{function}: {name} has to be a constant"));
-    let one_row = RecordBatchOptions::new().with_row_count(Some(1));
-    let nothing = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &one_row)?;
-    match expression.evaluate(&nothing).map_err(|_| not_constant())? {
-        ColumnarValue::Scalar(value) => Ok(value),
-        ColumnarValue::Array(_) => Err(not_constant()),
-    }
+    let row = row_without_columns()?;
+    known(function, name, args.input_exprs().get(place).map(|expression| expression.evaluate(&row)))
 }
 
 /// The instants of a column that was coerced to an instant's type, as they come.

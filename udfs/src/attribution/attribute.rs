@@ -11,18 +11,19 @@
 //! * With DISTINCT touches that are the same in channel and ts count once.
 //! * Cost: O(n log n); 16 bytes a touch and the different names of channels.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion_common::{Result, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, GroupsAccumulator, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::names::text_type;
 use super::touches::{Touches, credit_fields, state_fields};
 use crate::InvalidArgument;
 use crate::arguments::{DURATION, constant, duration, instant_type, text};
+use crate::named::named;
 use crate::single_group::SingleGroup;
 
 /// Seven days, in microseconds.
@@ -68,16 +69,8 @@ const HALF_LIFE: f64 = 7.0 * 86_400_000_000.0;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Attribute;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl AggregateUDFImpl for Attribute {
-    fn name(&self) -> &str {
-        "attribute"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("attribute");
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         let zone = match types.get(1) {
@@ -124,10 +117,6 @@ impl AggregateUDFImpl for Attribute {
 
     fn create_groups_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
         Ok(Box::new(touches(&args)?))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

@@ -8,10 +8,11 @@
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::{DataType, FieldRef};
 use datafusion_expr::function::{PartitionEvaluatorArgs, WindowUDFFieldArgs};
-use datafusion_expr::{Documentation, PartitionEvaluator, Signature, WindowUDFImpl};
+use datafusion_expr::{PartitionEvaluator, WindowUDFImpl};
 use datafusion_macros::user_doc;
 
-use super::touch::{SIGNATURE, TouchOf, Until, coerced, field};
+use super::touch::{TouchOf, Until, coerced, field};
+use crate::named::named;
 
 /// The function `attribution_first_touch`.
 #[user_doc(
@@ -40,13 +41,7 @@ use super::touch::{SIGNATURE, TouchOf, Until, coerced, field};
 pub struct AttributionFirstTouch;
 
 impl WindowUDFImpl for AttributionFirstTouch {
-    fn name(&self) -> &str {
-        "attribution_first_touch"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("attribution_first_touch");
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         coerced("attribution_first_touch", types, Until::Nothing)
@@ -58,9 +53,5 @@ impl WindowUDFImpl for AttributionFirstTouch {
 
     fn field(&self, args: WindowUDFFieldArgs) -> Result<FieldRef> {
         field(&args)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

@@ -8,10 +8,11 @@
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::{DataType, FieldRef};
 use datafusion_expr::function::{PartitionEvaluatorArgs, WindowUDFFieldArgs};
-use datafusion_expr::{Documentation, PartitionEvaluator, Signature, WindowUDFImpl};
+use datafusion_expr::{PartitionEvaluator, WindowUDFImpl};
 use datafusion_macros::user_doc;
 
-use super::touch::{SIGNATURE, TouchOf, Until, coerced, field};
+use super::touch::{TouchOf, Until, coerced, field};
+use crate::named::named;
 
 /// The function `attribution_last_touch_exp_if`.
 #[user_doc(
@@ -45,13 +46,7 @@ use super::touch::{SIGNATURE, TouchOf, Until, coerced, field};
 pub struct AttributionLastTouchExpIf;
 
 impl WindowUDFImpl for AttributionLastTouchExpIf {
-    fn name(&self) -> &str {
-        "attribution_last_touch_exp_if"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("attribution_last_touch_exp_if");
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         coerced("attribution_last_touch_exp_if", types, Until::Condition)
@@ -63,9 +58,5 @@ impl WindowUDFImpl for AttributionLastTouchExpIf {
 
     fn field(&self, args: WindowUDFFieldArgs) -> Result<FieldRef> {
         field(&args)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

@@ -8,10 +8,11 @@
 use datafusion_common::Result;
 use datafusion_common::arrow::datatypes::{DataType, FieldRef};
 use datafusion_expr::function::{PartitionEvaluatorArgs, WindowUDFFieldArgs};
-use datafusion_expr::{Documentation, PartitionEvaluator, Signature, WindowUDFImpl};
+use datafusion_expr::{PartitionEvaluator, WindowUDFImpl};
 use datafusion_macros::user_doc;
 
-use super::touch::{SIGNATURE, TouchOf, Until, coerced, field};
+use super::touch::{TouchOf, Until, coerced, field};
+use crate::named::named;
 
 /// The function `attribution_last_touch_exp_timeout`.
 #[user_doc(
@@ -41,13 +42,7 @@ use super::touch::{SIGNATURE, TouchOf, Until, coerced, field};
 pub struct AttributionLastTouchExpTimeout;
 
 impl WindowUDFImpl for AttributionLastTouchExpTimeout {
-    fn name(&self) -> &str {
-        "attribution_last_touch_exp_timeout"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("attribution_last_touch_exp_timeout");
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         coerced("attribution_last_touch_exp_timeout", types, Until::Timeout)
@@ -59,9 +54,5 @@ impl WindowUDFImpl for AttributionLastTouchExpTimeout {
 
     fn field(&self, args: WindowUDFFieldArgs) -> Result<FieldRef> {
         field(&args)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

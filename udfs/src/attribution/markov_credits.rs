@@ -12,21 +12,22 @@
 //! * Cost: a row its length; memory for each different run of `order` + 1 channels; solving is cubic in the number of
 //!   states, of which there may be 2000.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{ArrayRef, AsArray, Float64Array, StringArray, StructArray, UInt32Array};
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type, UInt32Type};
 use datafusion_common::utils::SingleRowListArrayBuilder;
 use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::names::{Names, texts};
 use super::paths::{each_path, path_type, weight_type};
 use super::transitions::{CONVERSION, NOTHING, Transitions};
 use crate::InvalidArgument;
-use crate::arguments::constant;
+use crate::arguments::{constant, refuse_distinct};
+use crate::named::named;
 
 /// The longest memory of a chain.
 const MAX_ORDER: i64 = 8;
@@ -60,8 +61,6 @@ const MAX_ORDER: i64 = 8;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct MarkovCredits;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 fn fields() -> Fields {
     Fields::from(vec![
         Field::new("channel", DataType::Utf8, false),
@@ -71,13 +70,7 @@ fn fields() -> Fields {
 }
 
 impl AggregateUDFImpl for MarkovCredits {
-    fn name(&self) -> &str {
-        "markov_credits"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("markov_credits");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::new_list(DataType::Struct(fields()), true))
@@ -102,9 +95,7 @@ impl AggregateUDFImpl for MarkovCredits {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if args.is_distinct {
-            return plan_err!("markov_credits does not take DISTINCT");
-        }
+        refuse_distinct("markov_credits", &args, "paths that are alike still count")?;
         let order = match args.exprs.len() {
             4.. => constant("markov_credits", "order", &args, 3)?,
             _ => ScalarValue::Int64(Some(1)),
@@ -114,10 +105,6 @@ impl AggregateUDFImpl for MarkovCredits {
         };
         let (names, transitions) = (Names::default(), Transitions::default());
         Ok(Box::new(Chain { order: order as usize, names, transitions }))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

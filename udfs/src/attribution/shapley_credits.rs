@@ -12,18 +12,20 @@
 //!   their order.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{ArrayRef, AsArray, Float64Array, StringArray, StructArray, UInt32Array};
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type, UInt32Type};
 use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::markov_credits::list;
 use super::names::{Names, texts};
 use super::paths::{each_path, path_type, weight_type};
+use crate::arguments::refuse_distinct;
+use crate::named::named;
 
 /// The function `shapley_credits`.
 #[user_doc(
@@ -51,8 +53,6 @@ use super::paths::{each_path, path_type, weight_type};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct ShapleyCredits;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 fn fields() -> Fields {
     Fields::from(vec![
         Field::new("channel", DataType::Utf8, false),
@@ -61,13 +61,7 @@ fn fields() -> Fields {
 }
 
 impl AggregateUDFImpl for ShapleyCredits {
-    fn name(&self) -> &str {
-        "shapley_credits"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("shapley_credits");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::new_list(DataType::Struct(fields()), true))
@@ -90,14 +84,8 @@ impl AggregateUDFImpl for ShapleyCredits {
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        if args.is_distinct {
-            return plan_err!("shapley_credits does not take DISTINCT");
-        }
+        refuse_distinct("shapley_credits", &args, "paths that are alike still count")?;
         Ok(Box::new(Shares::default()))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

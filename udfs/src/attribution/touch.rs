@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{
     Array, ArrayRef, BooleanArray, Float64Array, StructArray, TimestampMicrosecondArray, UInt64Array,
@@ -14,15 +14,12 @@ use datafusion_common::arrow::buffer::NullBuffer;
 use datafusion_common::arrow::compute::take;
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion_common::{Result, ScalarValue, plan_err};
+use datafusion_expr::PartitionEvaluator;
 use datafusion_expr::function::{PartitionEvaluatorArgs, WindowUDFFieldArgs};
-use datafusion_expr::{PartitionEvaluator, Signature, Volatility};
 
 use crate::InvalidArgument;
 use crate::arguments::instant_type;
 use crate::window::{condition_type, conditions, constant, holds, instants, timeout, timeout_type};
-
-/// The arguments' types are up to each function.
-pub(super) static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
 
 /// Until when a touch counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

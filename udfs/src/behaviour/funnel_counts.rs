@@ -6,7 +6,7 @@
 //! * A level that is NULL does not count, a level above the last step counts for all. No rows: zeros.
 //! * Cost: O(1) a row, 8 bytes a group and step.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, Int64Builder, ListBuilder};
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
@@ -14,12 +14,13 @@ use datafusion_common::cast::{as_int64_array, as_list_array};
 use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::{AggregateOrderSensitivity, format_state_name};
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, EmitTo, GroupsAccumulator, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl, EmitTo, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::event_columns::{MAX_CONDITIONS, holds};
 use crate::InvalidArgument;
 use crate::arguments::constant;
+use crate::named::named;
 
 /// The aggregate `funnel_counts`.
 #[user_doc(
@@ -40,16 +41,8 @@ use crate::arguments::constant;
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct FunnelCounts;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl AggregateUDFImpl for FunnelCounts {
-    fn name(&self) -> &str {
-        "funnel_counts"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("funnel_counts");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(list_type())
@@ -83,10 +76,6 @@ impl AggregateUDFImpl for FunnelCounts {
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
         AggregateOrderSensitivity::Insensitive
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

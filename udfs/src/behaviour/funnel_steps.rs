@@ -6,14 +6,14 @@
 //! * Arguments, NULL, ties and modes: as for `window_funnel`.
 //! * Cost: as `window_funnel`, and O(steps) for each event that is a step.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::Result;
 use datafusion_common::arrow::array::ArrayRef;
 use datafusion_common::arrow::datatypes::{DataType, FieldRef};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::AggregateOrderSensitivity;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, GroupsAccumulator, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::event_accumulator::{EventAccumulator, Kernel, state_fields};
@@ -21,6 +21,7 @@ use super::event_log::Group;
 use super::funnel::Funnel;
 use super::funnel_arguments::{coerce, funnel};
 use super::instant_lists::{InstantLists, list_of_instants};
+use crate::named::named;
 
 /// The aggregate `funnel_steps`.
 #[user_doc(
@@ -51,16 +52,8 @@ use super::instant_lists::{InstantLists, list_of_instants};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct FunnelSteps;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl AggregateUDFImpl for FunnelSteps {
-    fn name(&self) -> &str {
-        "funnel_steps"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("funnel_steps");
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         list_of_instants(self.name(), types)
@@ -88,10 +81,6 @@ impl AggregateUDFImpl for FunnelSteps {
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
         AggregateOrderSensitivity::Insensitive
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

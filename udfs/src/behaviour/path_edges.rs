@@ -8,7 +8,7 @@
 //! * Rows without time or event do not count. No rows, no `start`: an empty list.
 //! * Cost: O(n log n) for a group's n rows, 20 bytes a row, every text once.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{
     ArrayBuilder, ArrayRef, Int32Builder, ListArray, StringViewBuilder, StructArray,
@@ -18,7 +18,7 @@ use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion_common::{Result, ScalarValue, exec_datafusion_err, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::AggregateOrderSensitivity;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, GroupsAccumulator, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::event_accumulator::{EventAccumulator, Kernel, state_fields};
@@ -26,6 +26,7 @@ use super::event_columns::EventColumns;
 use super::event_log::Group;
 use crate::InvalidArgument;
 use crate::arguments::{DURATION, constant, duration, text};
+use crate::named::named;
 
 /// The aggregate `path_edges`.
 #[user_doc(
@@ -63,16 +64,8 @@ use crate::arguments::{DURATION, constant, duration, text};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct PathEdges;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl AggregateUDFImpl for PathEdges {
-    fn name(&self) -> &str {
-        NAME
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!(NAME);
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::List(item()))
@@ -100,10 +93,6 @@ impl AggregateUDFImpl for PathEdges {
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
         AggregateOrderSensitivity::Insensitive
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

@@ -6,7 +6,7 @@
 //! * A condition that is NULL does not hold. No rows: all false.
 //! * Cost: O(1) a row and 4 bytes a group.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{Array, ArrayRef, BooleanArray, BooleanBuilder, ListBuilder, UInt32Array};
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
@@ -14,10 +14,11 @@ use datafusion_common::cast::{as_boolean_array, as_uint32_array};
 use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::{AggregateOrderSensitivity, format_state_name};
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, EmitTo, GroupsAccumulator, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl, EmitTo, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::event_columns::{MAX_CONDITIONS, holds};
+use crate::named::named;
 
 /// The aggregate `retention`.
 #[user_doc(
@@ -41,16 +42,8 @@ use super::event_columns::{MAX_CONDITIONS, holds};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Retention;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl AggregateUDFImpl for Retention {
-    fn name(&self) -> &str {
-        "retention"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("retention");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::List(Arc::new(Field::new_list_field(DataType::Boolean, true))))
@@ -84,10 +77,6 @@ impl AggregateUDFImpl for Retention {
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
         AggregateOrderSensitivity::Insensitive
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

@@ -7,20 +7,21 @@
 //! * Cost: O(n log n) for a group's n events, as long as few conditions on time have to be tried again: a million tries for a
 //!   match are an error, as in ClickHouse.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{ArrayRef, Int64Builder};
 use datafusion_common::arrow::datatypes::{DataType, FieldRef};
 use datafusion_common::{Result, ScalarValue};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::AggregateOrderSensitivity;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, GroupsAccumulator, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::event_accumulator::{EventAccumulator, Kernel, state_fields};
 use super::event_log::Group;
 use super::matcher::Matcher;
 use super::sequence_arguments::{coerce, sequence};
+use crate::named::named;
 
 /// The aggregate `sequence_count`.
 #[user_doc(
@@ -53,21 +54,8 @@ use super::sequence_arguments::{coerce, sequence};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct SequenceCount;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-static ALIASES: LazyLock<[String; 1]> = LazyLock::new(|| ["sequencecount".to_owned()]);
-
 impl AggregateUDFImpl for SequenceCount {
-    fn name(&self) -> &str {
-        "sequence_count"
-    }
-
-    fn aliases(&self) -> &[String] {
-        ALIASES.as_slice()
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("sequence_count", alias "sequencecount");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Int64)
@@ -99,10 +87,6 @@ impl AggregateUDFImpl for SequenceCount {
 
     fn default_value(&self, _: &DataType) -> Result<ScalarValue> {
         Ok(ScalarValue::Int64(Some(0)))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

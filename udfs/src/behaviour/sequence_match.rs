@@ -7,20 +7,21 @@
 //! * Cost: O(n log n) for a group's n events where the pattern has no conditions on time of less than 64 parts; else it may be tried
 //!   a million times for a group, after which it is an error, as in ClickHouse.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{ArrayRef, BooleanBuilder};
 use datafusion_common::arrow::datatypes::{DataType, FieldRef};
 use datafusion_common::{Result, ScalarValue};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::AggregateOrderSensitivity;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, GroupsAccumulator, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::event_accumulator::{EventAccumulator, Kernel, state_fields};
 use super::event_log::Group;
 use super::matcher::Matcher;
 use super::sequence_arguments::{coerce, sequence};
+use crate::named::named;
 
 /// The aggregate `sequence_match`.
 #[user_doc(
@@ -53,21 +54,8 @@ use super::sequence_arguments::{coerce, sequence};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct SequenceMatch;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-static ALIASES: LazyLock<[String; 1]> = LazyLock::new(|| ["sequencematch".to_owned()]);
-
 impl AggregateUDFImpl for SequenceMatch {
-    fn name(&self) -> &str {
-        "sequence_match"
-    }
-
-    fn aliases(&self) -> &[String] {
-        ALIASES.as_slice()
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("sequence_match", alias "sequencematch");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Boolean)
@@ -99,10 +87,6 @@ impl AggregateUDFImpl for SequenceMatch {
 
     fn default_value(&self, _: &DataType) -> Result<ScalarValue> {
         Ok(ScalarValue::Boolean(Some(false)))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

@@ -6,14 +6,14 @@
 //!   condition holds are no events. No match, no rows: an empty list.
 //! * Cost: as sequence_count for one match.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::Result;
 use datafusion_common::arrow::array::ArrayRef;
 use datafusion_common::arrow::datatypes::{DataType, FieldRef};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::AggregateOrderSensitivity;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, GroupsAccumulator, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::event_accumulator::{EventAccumulator, Kernel, state_fields};
@@ -21,6 +21,7 @@ use super::event_log::Group;
 use super::instant_lists::{InstantLists, list_of_instants};
 use super::matcher::Matcher;
 use super::sequence_arguments::{coerce, sequence};
+use crate::named::named;
 
 /// The aggregate `sequence_match_events`.
 #[user_doc(
@@ -53,16 +54,8 @@ use super::sequence_arguments::{coerce, sequence};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct SequenceMatchEvents;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl AggregateUDFImpl for SequenceMatchEvents {
-    fn name(&self) -> &str {
-        "sequence_match_events"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("sequence_match_events");
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         list_of_instants(self.name(), types)
@@ -90,10 +83,6 @@ impl AggregateUDFImpl for SequenceMatchEvents {
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
         AggregateOrderSensitivity::Insensitive
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

@@ -8,14 +8,14 @@
 //!   nothing after it: NULL.
 //! * Cost: O(n log n) for a group's n rows, 20 bytes a row, every text once.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{ArrayRef, StringViewBuilder};
 use datafusion_common::arrow::datatypes::{DataType, FieldRef};
 use datafusion_common::{Result, plan_err};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::AggregateOrderSensitivity;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, GroupsAccumulator, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::event_accumulator::{EventAccumulator, Kernel, state_fields};
@@ -23,6 +23,7 @@ use super::event_columns::EventColumns;
 use super::event_log::Group;
 use crate::InvalidArgument;
 use crate::arguments::{constant, text};
+use crate::named::named;
 
 /// The aggregate `sequence_next_node`.
 #[user_doc(
@@ -61,21 +62,8 @@ use crate::arguments::{constant, text};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct SequenceNextNode;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-static ALIASES: LazyLock<[String; 1]> = LazyLock::new(|| ["sequencenextnode".to_owned()]);
-
 impl AggregateUDFImpl for SequenceNextNode {
-    fn name(&self) -> &str {
-        "sequence_next_node"
-    }
-
-    fn aliases(&self) -> &[String] {
-        ALIASES.as_slice()
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("sequence_next_node", alias "sequencenextnode");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Utf8View)
@@ -103,10 +91,6 @@ impl AggregateUDFImpl for SequenceNextNode {
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
         AggregateOrderSensitivity::Insensitive
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

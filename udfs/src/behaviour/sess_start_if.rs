@@ -6,16 +6,17 @@
 //! * The order is the window's, ties in ts included; its frame does not matter.
 //! * Cost: O(n) after the window's sort; 25 bytes an event.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion_common::{Result, plan_err};
 use datafusion_expr::function::{PartitionEvaluatorArgs, WindowUDFFieldArgs};
-use datafusion_expr::{Documentation, PartitionEvaluator, Signature, Volatility, WindowUDFImpl};
+use datafusion_expr::{PartitionEvaluator, WindowUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::sessions::{Mark, Sessions, session_type};
 use crate::arguments::instant_type;
+use crate::named::named;
 use crate::window::{condition_type, constant, timeout, timeout_type};
 
 /// The function `sess_start_if`.
@@ -44,16 +45,8 @@ use crate::window::{condition_type, constant, timeout, timeout_type};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct SessStartIf;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl WindowUDFImpl for SessStartIf {
-    fn name(&self) -> &str {
-        "sess_start_if"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("sess_start_if");
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let (ts, condition, timeout) = match types {
@@ -76,9 +69,5 @@ impl WindowUDFImpl for SessStartIf {
 
     fn field(&self, args: WindowUDFFieldArgs) -> Result<FieldRef> {
         Ok(Arc::new(Field::new(args.name(), session_type(), true)))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

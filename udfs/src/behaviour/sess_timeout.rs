@@ -6,16 +6,17 @@
 //! * The order is the window's; its frame, which Adobe wants to be given, does not matter.
 //! * Cost: O(n) after the window's sort; 25 bytes an event.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion_common::{Result, plan_err};
 use datafusion_expr::function::{PartitionEvaluatorArgs, WindowUDFFieldArgs};
-use datafusion_expr::{Documentation, PartitionEvaluator, Signature, Volatility, WindowUDFImpl};
+use datafusion_expr::{PartitionEvaluator, WindowUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::sessions::{Mark, Sessions, session_type};
 use crate::arguments::instant_type;
+use crate::named::named;
 use crate::window::{constant, timeout, timeout_type};
 
 /// The function `sess_timeout`.
@@ -43,16 +44,8 @@ use crate::window::{constant, timeout, timeout_type};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct SessTimeout;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl WindowUDFImpl for SessTimeout {
-    fn name(&self) -> &str {
-        "sess_timeout"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("sess_timeout");
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let [ts, timeout] = types else {
@@ -69,9 +62,5 @@ impl WindowUDFImpl for SessTimeout {
 
     fn field(&self, args: WindowUDFFieldArgs) -> Result<FieldRef> {
         Ok(Arc::new(Field::new(args.name(), session_type(), true)))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }

@@ -7,17 +7,18 @@
 //! * Ties in ts share a session. The order is the window's; its frame does not matter.
 //! * Cost: O(n) after the window's sort; 8 bytes an event.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::ArrayRef;
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion_common::{Result, plan_err};
 use datafusion_expr::function::{PartitionEvaluatorArgs, WindowUDFFieldArgs};
-use datafusion_expr::{Documentation, PartitionEvaluator, Signature, Volatility, WindowUDFImpl};
+use datafusion_expr::{PartitionEvaluator, WindowUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::sessions::numbers;
 use crate::arguments::instant_type;
+use crate::named::named;
 use crate::window::{constant, instants, timeout, timeout_type};
 
 /// The function `session_id`.
@@ -45,16 +46,8 @@ use crate::window::{constant, instants, timeout, timeout_type};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct SessionId;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl WindowUDFImpl for SessionId {
-    fn name(&self) -> &str {
-        "session_id"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("session_id");
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let [ts, gap] = types else {
@@ -69,10 +62,6 @@ impl WindowUDFImpl for SessionId {
 
     fn field(&self, args: WindowUDFFieldArgs) -> Result<FieldRef> {
         Ok(Arc::new(Field::new(args.name(), DataType::Int64, true)))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

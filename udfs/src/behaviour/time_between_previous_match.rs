@@ -6,17 +6,18 @@
 //! * The order is the window's, ties in ts included; its frame does not matter.
 //! * Cost: O(n) after the window's sort; 8 bytes an event.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::ArrayRef;
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion_common::{Result, plan_err};
 use datafusion_expr::function::{PartitionEvaluatorArgs, WindowUDFFieldArgs};
-use datafusion_expr::{Documentation, PartitionEvaluator, Signature, Volatility, WindowUDFImpl};
+use datafusion_expr::{PartitionEvaluator, WindowUDFImpl};
 use datafusion_macros::user_doc;
 
 use super::matches::{Unit, apart};
 use crate::arguments::{instant_type, text};
+use crate::named::named;
 use crate::window::{condition_type, conditions, constant, instants};
 
 /// The function `time_between_previous_match`.
@@ -42,16 +43,8 @@ use crate::window::{condition_type, conditions, constant, instants};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct TimeBetweenPreviousMatch;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-
 impl WindowUDFImpl for TimeBetweenPreviousMatch {
-    fn name(&self) -> &str {
-        "time_between_previous_match"
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("time_between_previous_match");
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         let (ts, condition) = match types {
@@ -83,10 +76,6 @@ impl WindowUDFImpl for TimeBetweenPreviousMatch {
 
     fn field(&self, args: WindowUDFFieldArgs) -> Result<FieldRef> {
         Ok(Arc::new(Field::new(args.name(), DataType::Float64, true)))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 

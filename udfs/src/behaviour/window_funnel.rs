@@ -11,20 +11,21 @@
 //!   rows: 0.
 //! * Cost: O(n log n) for a group's n events, 16 bytes an event of which a condition holds.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion_common::arrow::array::{ArrayRef, Int32Builder};
 use datafusion_common::arrow::datatypes::{DataType, FieldRef};
 use datafusion_common::{Result, ScalarValue};
 use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion_expr::utils::AggregateOrderSensitivity;
-use datafusion_expr::{Accumulator, AggregateUDFImpl, Documentation, GroupsAccumulator, Signature, Volatility};
+use datafusion_expr::{Accumulator, AggregateUDFImpl, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::event_accumulator::{EventAccumulator, Kernel, state_fields};
 use super::event_log::Group;
 use super::funnel::Funnel;
 use super::funnel_arguments::{coerce, funnel};
+use crate::named::named;
 
 /// The aggregate `window_funnel`.
 #[user_doc(
@@ -58,21 +59,8 @@ use super::funnel_arguments::{coerce, funnel};
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct WindowFunnel;
 
-static SIGNATURE: LazyLock<Signature> = LazyLock::new(|| Signature::user_defined(Volatility::Immutable));
-static ALIASES: LazyLock<[String; 1]> = LazyLock::new(|| ["windowfunnel".to_owned()]);
-
 impl AggregateUDFImpl for WindowFunnel {
-    fn name(&self) -> &str {
-        "window_funnel"
-    }
-
-    fn aliases(&self) -> &[String] {
-        ALIASES.as_slice()
-    }
-
-    fn signature(&self) -> &Signature {
-        &SIGNATURE
-    }
+    named!("window_funnel", alias "windowfunnel");
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(DataType::Int32)
@@ -104,10 +92,6 @@ impl AggregateUDFImpl for WindowFunnel {
 
     fn default_value(&self, _: &DataType) -> Result<ScalarValue> {
         Ok(ScalarValue::Int32(Some(0)))
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
     }
 }
 
