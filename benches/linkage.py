@@ -85,7 +85,7 @@ def persons(count, seed):
     number = rng.integers(0, 10**8, people)
     phone = np.char.add("06", np.char.zfill(number.astype(str), 8))
     hosts = np.array(["example.com", "example.net", "example.org"])[rng.integers(0, 3, people)]
-    suffix = rng.integers(1, 100, people)
+    suffix = rng.integers(1, 100_000, people)
     email = np.array([f"{g[:6]}.{f}{s}@{h}".lower() for g, f, s, h in zip(given, family, suffix, hosts)])
     first = {"given_name": given, "surname": family, "birth_date": born, "postcode": code, "town": town, "email": email, "phone": phone}
     again = rng.integers(0, people, count - people)

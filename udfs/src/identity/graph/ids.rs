@@ -109,15 +109,24 @@ impl Ids {
                 Direct::new(low, high, self.views.iter().map(|view| *view as u64 as i64))
             }
         };
+        let known = |row: usize| column.nulls().is_none_or(|nulls| nulls.is_valid(row));
         let mut codes = vec![NONE; column.len()];
-        for (code, number) in codes.iter_mut().zip(column) {
-            let Some(number) = number else { continue };
-            let known = direct.at(number);
-            if *known == 0 {
-                self.views.push(u128::from(number as u64));
-                *known = next_code(self.views.len())?;
+        // As for texts: a chunk of the table is read at once, and what is new looked at once more.
+        let chunks = codes.chunks_mut(CHUNK).zip(column.values().chunks(CHUNK));
+        for ((codes, numbers), start) in chunks.zip((0..).step_by(CHUNK)) {
+            for ((code, number), row) in codes.iter_mut().zip(numbers).zip(start..) {
+                *code = if known(row) { direct.at(*number).wrapping_sub(1) } else { NONE };
             }
-            *code = *known - 1;
+            for ((code, number), row) in codes.iter_mut().zip(numbers).zip(start..) {
+                if *code == NONE && known(row) {
+                    let next = direct.at(*number);
+                    if *next == 0 {
+                        self.views.push(u128::from(*number as u64));
+                        *next = next_code(self.views.len())?;
+                    }
+                    *code = *next - 1;
+                }
+            }
         }
         self.direct = Some(direct);
         Ok(codes)
