@@ -29,15 +29,21 @@ const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
 /// What a filter must be, for the level it names: our own lines at that level, those of libraries only when they warn.
 fn filter(level: &str) -> Result<EnvFilter> {
+    let refused = |why: &str| {
+        Error::new(SqlState::CONFIG_FILE_ERROR, format!("log.level \"{level}\" is not a level or filter{why}"))
+            .with_hint(format!("levels: {}; filters look like warn,audiencedb=debug", LEVELS.join(", ")))
+    };
+    // A word that is no level would be taken for the name of something whose lines alone are wanted.
+    let is_level = |word: &str| word == "off" || LEVELS.contains(&word);
+    if level.split(',').any(|part| !part.contains('=') && !is_level(part.trim())) {
+        return Err(refused(""));
+    }
     let directives = if LEVELS.contains(&level) && level != "error" {
         format!("warn,audiencedb={level},audiencedb_catalog={level}")
     } else {
         level.to_owned()
     };
-    EnvFilter::try_new(directives).map_err(|e| {
-        Error::new(SqlState::CONFIG_FILE_ERROR, format!("log.level \"{level}\" is not a level or filter: {e}"))
-            .with_hint(format!("levels: {}; filters look like warn,audiencedb=debug", LEVELS.join(", ")))
-    })
+    EnvFilter::try_new(directives).map_err(|e| refused(&format!(": {e}")))
 }
 
 /// Starts logging; the first call counts. `RUST_LOG`, where it is set, wins over `level`.

@@ -432,7 +432,12 @@ fn take_items(query: &mut Query) -> Result<Vec<SelectItem>> {
 }
 
 /// `WITH with SELECT items FROM from WHERE selection`.
-fn select(with: Option<With>, items: Vec<SelectItem>, from: Vec<TableWithJoins>, selection: Option<ast::Expr>) -> Query {
+fn select(
+    with: Option<With>,
+    items: Vec<SelectItem>,
+    from: Vec<TableWithJoins>,
+    selection: Option<ast::Expr>,
+) -> Query {
     let select = Select {
         select_token: AttachedToken::empty(),
         optimizer_hints: Vec::new(),

@@ -84,7 +84,10 @@ async fn server() -> Outcome<(TempDir, Server)> {
 async fn busy(server: &Server) -> Outcome {
     let (before, start) = (server.cpu()?, Instant::now());
     while server.cpu()? - before < Duration::from_millis(300) {
-        ensure(start.elapsed() < Duration::from_secs(20), "the server never started to work, so the test shows nothing")?;
+        ensure(
+            start.elapsed() < Duration::from_secs(20),
+            "the server never started to work, so the test shows nothing",
+        )?;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())

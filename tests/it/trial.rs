@@ -77,20 +77,27 @@ where
     Fut: Future<Output = Outcome>,
 {
     Trial::test(name, move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_stack_size(STACK)
-            .enable_all()
-            .build()?;
-        let outcome = runtime.block_on(async { tokio::time::timeout(LONGEST, body()).await });
-        // A server that is still busy must not hold the verdict back.
-        runtime.shutdown_timeout(Duration::from_secs(5));
-        match outcome {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(fault)) => Err(Failed::from(fault)),
-            Err(_) => Err(Failed::from("the test hung")),
-        }
+        // What a test awaits itself runs on its own thread, which has to have as much stack as the others.
+        let thread = std::thread::Builder::new().stack_size(STACK).spawn(move || run(body))?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
+}
+
+fn run<F, Fut>(body: F) -> Result<(), Failed>
+where
+    F: FnOnce() -> Fut,
+    Fut: Future<Output = Outcome>,
+{
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_stack_size(STACK).enable_all().build()?;
+    let outcome = runtime.block_on(async { tokio::time::timeout(LONGEST, body()).await });
+    // A server that is still busy must not hold the verdict back.
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    match outcome {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(fault)) => Err(Failed::from(fault)),
+        Err(_) => Err(Failed::from("the test hung")),
+    }
 }
 
 /// Fails with `words` unless `condition` holds.

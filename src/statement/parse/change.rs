@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 use super::cursor::Cursor;
 use super::query::{expr, insert, settle};
 use super::rewrite::is_one_of;
-use crate::error::{Error, Result, SqlState};
+use crate::error::{Result, SqlState};
 use crate::statement::ast::{Assignment, Change, ChangeKind, Kind, MergeAction, MergeWhen};
 
 /// Whether INSERT, UPDATE, DELETE or MERGE comes next, with or without WITH before it.
@@ -104,7 +104,15 @@ pub(super) fn delete(cursor: &mut Cursor<'_>) -> Result<Kind> {
     let (target, alias) = target(cursor, &["USING", "WHERE", "RETURNING"])?;
     let from = if cursor.eat(&["USING"]) { tables(cursor)? } else { Vec::new() };
     let (selection, returning) = (condition(cursor)?, returning(cursor)?);
-    Ok(Kind::Change(Box::new(Change { with: None, target, alias, from, selection, kind: ChangeKind::Delete, returning })))
+    Ok(Kind::Change(Box::new(Change {
+        with: None,
+        target,
+        alias,
+        from,
+        selection,
+        kind: ChangeKind::Delete,
+        returning,
+    })))
 }
 
 /// MERGE.
@@ -298,7 +306,8 @@ fn assignments(cursor: &mut Cursor<'_>) -> Result<Vec<Assignment>> {
         } else {
             let column = cursor.ident()?;
             if cursor.at_token(&Token::LBracket) || cursor.at_token(&Token::Period) {
-                return Err(Error::unsupported("an assignment to a part of a column").at(cursor.position(here)));
+                let message = "an assignment to a part of a column is not supported yet";
+                return Err(cursor.error_at(here, SqlState::FEATURE_NOT_SUPPORTED, message));
             }
             cursor.expect_token(&Token::Eq)?;
             found.push(Assignment { column, value: expr(cursor)? });

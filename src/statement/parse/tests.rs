@@ -230,7 +230,7 @@ fn insert() {
     let Kind::Insert(insert) = one("INSERT INTO s.t AS x (a, \"B\") VALUES ($1, DEFAULT)") else { panic!("no insert") };
     assert_eq!(insert.table.to_string(), "s.t");
     assert_eq!(insert.columns.len(), 2);
-    assert!(insert.table_alias.is_none() && insert.source.is_some());
+    assert!(insert.table_alias.is_some_and(|alias| alias.alias.value == "x") && insert.source.is_some());
     for sql in ["INSERT INTO t (SELECT 1)", "INSERT INTO t TABLE u", "INSERT INTO t WITH x AS (SELECT 1) TABLE x"] {
         assert!(matches!(one(sql), Kind::Insert(insert) if insert.columns.is_empty()), "{sql}");
     }
