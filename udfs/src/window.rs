@@ -1,6 +1,6 @@
 //! What window functions share: their types, and arguments that are the same for all rows.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use datafusion_common::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, TimestampMicrosecondArray,
@@ -14,6 +14,13 @@ use crate::InvalidArgument;
 use crate::arguments::{DURATION, duration};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
+
+/// A row without columns, which constants are evaluated over; made once, since a window asks for each partition.
+static ONE_ROW: LazyLock<RecordBatch> = LazyLock::new(|| {
+    let one_row = RecordBatchOptions::new().with_row_count(Some(1));
+    RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &one_row)
+        .unwrap_or_else(|_| RecordBatch::new_empty(Arc::new(Schema::empty())))
+});
 
 /// The type that a condition is coerced to.
 ///
@@ -59,9 +66,7 @@ pub(crate) fn constant(function: &str, name: &str, args: &PartitionEvaluatorArgs
         return plan_err!("{function} needs {name}");
     };
     let not_constant = || InvalidArgument::error(format!("{function}: {name} has to be a constant"));
-    let one_row = RecordBatchOptions::new().with_row_count(Some(1));
-    let nothing = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &one_row)?;
-    match expression.evaluate(&nothing).map_err(|_| not_constant())? {
+    match expression.evaluate(&ONE_ROW).map_err(|_| not_constant())? {
         ColumnarValue::Scalar(value) => Ok(value),
         ColumnarValue::Array(_) => Err(not_constant()),
     }
