@@ -106,11 +106,17 @@ impl Changes {
     /// # Errors
     /// 42501.
     pub(crate) fn check(&self) -> Result<()> {
-        self.uses.iter().try_for_each(|(rights, uses)| {
-            let mut looked_at =
-                uses.iter().filter(|used| used.relation.id() != self.target || !used.columns.is_empty());
-            looked_at.try_for_each(|used| rights.check_uses(std::slice::from_ref(used)))
-        })
+        let is_target = |used: &Use| used.relation.id() == self.target;
+        // The table that is changed is the statement's first, wherever it stands in the join.
+        for first in [true, false] {
+            for (rights, uses) in &self.uses {
+                let looked_at = uses.iter().filter(|used| is_target(used) == first);
+                for used in looked_at.filter(|used| !first || !used.columns.is_empty()) {
+                    rights.check_uses(std::slice::from_ref(used))?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,11 +1,10 @@
 //! Names of channels, each kept once.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use datafusion_common::arrow::array::{Array, AsArray};
 use datafusion_common::arrow::datatypes::DataType;
-use datafusion_common::{Result, plan_err};
+use datafusion_common::{HashMap, Result, plan_err};
 
 /// Names, and the numbers that stand for them.
 #[derive(Debug, Clone, Default)]

@@ -91,11 +91,40 @@ impl Touches {
         for touch in &mut taken {
             touch.2 = ranks.get(touch.2 as usize).copied().unwrap_or(touch.2);
         }
-        taken.sort_unstable();
+        gather(&mut taken, groups);
+        for path in taken.chunk_by_mut(|a, b| a.0 == b.0).filter(|path| !path.is_sorted()) {
+            path.sort_unstable();
+        }
         if self.distinct {
             taken.dedup();
         }
         (names, groups, taken)
+    }
+}
+
+/// Puts the touches of each group beside one another, in place: each is swapped to where its group has room. Most come
+/// in the order of their groups, and stay where they are.
+fn gather(touches: &mut [(u32, i64, u32)], groups: usize) {
+    if touches.is_sorted_by_key(|touch| touch.0) {
+        return;
+    }
+    let mut ends = vec![0_usize; groups];
+    for touch in &*touches {
+        ends[touch.0 as usize] += 1;
+    }
+    let (mut next, mut all) = (Vec::with_capacity(groups), 0);
+    for end in &mut ends {
+        next.push(all);
+        all += *end;
+        *end = all;
+    }
+    for group in 0..groups {
+        while next[group] < ends[group] {
+            let place = next[group];
+            let home = touches[place].0 as usize;
+            touches.swap(place, next[home]);
+            next[home] += 1;
+        }
     }
 }
 
@@ -211,13 +240,20 @@ impl GroupsAccumulator for Touches {
         let (Some(channels), Some(times), Some(conversions)) = (lists(0), lists(1), conversions) else {
             return plan_err!("attribute: a state is channels, times and the conversion");
         };
-        for (((channels, times), conversion), group) in channels.iter().zip(times.iter()).zip(conversions).zip(groups) {
+        // All lists at once: a list of its own for each group would cost more than its touches.
+        let (names, instants) = (held(channels), held(times));
+        let (names, instants) = (texts(&names)?, instants.as_primitive::<Int64Type>());
+        let mut touches = names.zip(instants);
+        let lengths = channels.offsets().lengths().zip(times.offsets().lengths());
+        for (((channels, times), conversion), group) in lengths.zip(conversions).zip(groups) {
+            if channels != times {
+                return plan_err!("attribute: a state has as many times as channels");
+            }
             if let Some(conversion) = conversion {
                 self.convert(*group, conversion)?;
             }
-            let (Some(channels), Some(times)) = (channels, times) else { continue };
-            for (channel, time) in texts(&channels)?.zip(times.as_primitive::<Int64Type>()) {
-                if let (Some(channel), Some(time)) = (channel, time) {
+            for touch in touches.by_ref().take(channels) {
+                if let (Some(channel), Some(time)) = touch {
                     let channel = self.names.number(channel);
                     self.touches.push((*group as u32, time, channel));
                 }
@@ -257,8 +293,16 @@ impl GroupsAccumulator for Touches {
     fn size(&self) -> usize {
         self.names.size()
             + self.touches.capacity() * size_of::<(u32, i64, u32)>()
-            + self.conversions.capacity() * size_of::<Option<i64>>()
+            // With what it takes to gather the touches.
+            + self.conversions.capacity() * (size_of::<Option<i64>>() + 2 * size_of::<usize>())
     }
+}
+
+/// The items of all lists, which may be a part of a longer array.
+fn held(lists: &ListArray) -> ArrayRef {
+    let offsets = lists.value_offsets();
+    let (first, last) = (offsets.first().copied().unwrap_or_default(), offsets.last().copied().unwrap_or_default());
+    lists.values().slice(first as usize, (last - first) as usize)
 }
 
 /// What a state is made of.
@@ -286,4 +330,41 @@ fn states(
         Arc::new(list(DataType::Int64, Arc::new(times))?),
         Arc::new(conversions),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn touches(zone: Option<Arc<str>>) -> Touches {
+        Touches::new(Model::Linear, None, 1.0, false, zone)
+    }
+
+    #[test]
+    fn groups_are_gathered_from_any_order() {
+        let mut mixed: Vec<(u32, i64, u32)> = (0..40).map(|i| ((i * 7) % 5, i64::from(i), i % 3)).collect();
+        mixed.retain(|touch| touch.0 != 2);
+        let mut sorted = mixed.clone();
+        sorted.sort_unstable();
+        gather(&mut mixed, 6);
+        assert!(mixed.is_sorted_by_key(|touch| touch.0));
+        mixed.sort_unstable();
+        assert_eq!(mixed, sorted);
+    }
+
+    #[test]
+    fn states_that_are_part_of_others_are_merged() {
+        let mut all = touches(None);
+        let channels: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "c", "b", "a"]));
+        let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![5, 4, 3, 2, 1]));
+        all.update_batch(&[channels, times], &[2, 0, 1, 2, 1], None, 4).unwrap();
+        let states = all.state(EmitTo::All).unwrap();
+        let part: Vec<ArrayRef> = states.iter().map(|state| state.slice(1, 3)).collect();
+        let mut merged = touches(None);
+        merged.merge_batch(&part, &[1, 0, 2], 3).unwrap();
+        let (names, groups, taken) = merged.take(EmitTo::All);
+        let shown: Vec<_> = taken.iter().map(|(group, at, name)| (*group, *at, &*names[*name as usize])).collect();
+        assert_eq!(groups, 3);
+        assert_eq!(shown, [(0, 2, "b"), (0, 5, "a"), (1, 1, "a"), (1, 3, "c")]);
+    }
 }

@@ -112,6 +112,14 @@ impl EventColumns {
             }
         }
         let filter = filter.map(holds);
+        if let (None, None, None, 0) = (&filter, tie, label, at.null_count()) {
+            for (row, (mask, at)) in masks.into_iter().zip(at.values()).enumerate() {
+                if mask != 0 || self.all_rows {
+                    take(row, Row { at: *at, mask, tie: 0, label: "" });
+                }
+            }
+            return Ok(());
+        }
         for (row, mask) in masks.into_iter().enumerate() {
             let counts = (mask != 0 || self.all_rows)
                 && at.is_valid(row)

@@ -57,16 +57,13 @@ pub(super) struct Group<'a> {
 impl<'a> Group<'a> {
     /// Runs of events that happened at once: at equal times, with equal tie-breakers.
     pub(super) fn moments(self) -> impl Iterator<Item = &'a [Event]> {
-        let same = move |a: usize, b: usize| {
-            self.events.get(a).map(|event| event.at) == self.events.get(b).map(|event| event.at)
-                && self.ties.get(a) == self.ties.get(b)
-        };
         let mut start = 0;
         std::iter::from_fn(move || {
-            let mut end = start + 1;
-            while end < self.events.len() && same(start, end) {
-                end += 1;
-            }
+            let (first, rest) = self.events.get(start..)?.split_first()?;
+            let at_once = |(place, event): &(usize, &Event)| {
+                event.at == first.at && (self.ties.is_empty() || self.ties.get(*place) == self.ties.get(start))
+            };
+            let end = start + 1 + (start + 1..).zip(rest).take_while(at_once).count();
             let moment = self.events.get(start..end)?;
             start = end;
             Some(moment)
@@ -240,7 +237,8 @@ impl Bucket {
     /// Sorts the events of each group, once they are gathered.
     fn sort(&mut self, shape: Shape, names: &Names) {
         if !shape.ties && !shape.labels {
-            for group in self.events.chunk_by_mut(|a, b| a.group == b.group) {
+            let in_order = |group: &&mut [Event]| group.is_sorted_by(|a, b| by_time(a, b).is_le());
+            for group in self.events.chunk_by_mut(|a, b| a.group == b.group).filter(|group| !in_order(group)) {
                 group.sort_unstable_by(by_time);
             }
             if shape.distinct {

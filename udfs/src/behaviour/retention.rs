@@ -8,7 +8,8 @@
 
 use std::sync::Arc;
 
-use datafusion_common::arrow::array::{Array, ArrayRef, BooleanArray, BooleanBuilder, ListBuilder, UInt32Array};
+use datafusion_common::arrow::array::{Array, ArrayRef, BooleanArray, BooleanBufferBuilder, ListArray, UInt32Array};
+use datafusion_common::arrow::buffer::OffsetBuffer;
 use datafusion_common::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion_common::cast::{as_boolean_array, as_uint32_array};
 use datafusion_common::{Result, ScalarValue, plan_err};
@@ -89,14 +90,14 @@ struct Held {
 
 impl Held {
     fn lists(&self, masks: &[u32]) -> ArrayRef {
-        let mut lists = ListBuilder::new(BooleanBuilder::new());
+        let mut bits = BooleanBufferBuilder::new(masks.len() * self.conditions);
         for mask in masks {
-            for bit in 0..self.conditions {
-                lists.values().append_value(mask & 1 == 1 && (mask >> bit) & 1 == 1);
-            }
-            lists.append(true);
+            let mask = if mask & 1 == 1 { *mask } else { 0 };
+            (0..self.conditions).for_each(|bit| bits.append((mask >> bit) & 1 == 1));
         }
-        Arc::new(lists.finish())
+        let item = Arc::new(Field::new_list_field(DataType::Boolean, true));
+        let offsets = OffsetBuffer::from_repeated_length(self.conditions, masks.len());
+        Arc::new(ListArray::new(item, offsets, Arc::new(BooleanArray::from(bits.finish())), None))
     }
 
     fn bytes(&self) -> usize {

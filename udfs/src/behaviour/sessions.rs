@@ -8,7 +8,8 @@ use std::sync::{Arc, LazyLock};
 
 use datafusion_common::Result;
 use datafusion_common::arrow::array::{
-    ArrayRef, BooleanArray, BooleanBufferBuilder, Int64Array, Int64Builder, StructArray, TimestampMicrosecondArray,
+    Array, ArrayRef, BooleanArray, BooleanBufferBuilder, Int64Array, Int64Builder, StructArray,
+    TimestampMicrosecondArray,
 };
 use datafusion_common::arrow::buffer::{BooleanBuffer, NullBuffer};
 use datafusion_common::arrow::datatypes::{DataType, Field, Fields};
@@ -117,6 +118,15 @@ impl PartitionEvaluator for Sessions {
 
 /// The numbers of sessions, NULL for an event without a time.
 pub(super) fn numbers(instants: &TimestampMicrosecondArray, longest: u64) -> Int64Array {
+    if instants.null_count() == 0 {
+        let (mut session, mut before) = (1, None);
+        let numbers = instants.values().iter().map(|instant| {
+            let gap = before.replace(*instant).map_or(0, |before| instant.abs_diff(before));
+            session += i64::from(gap > longest);
+            session
+        });
+        return numbers.collect::<Vec<_>>().into();
+    }
     let mut numbers = Int64Builder::with_capacity(instants.len());
     sessions(instants, |_, _, gap| gap > longest, |place| numbers.append_option(place.map(|place| place.session)));
     numbers.finish()
