@@ -37,7 +37,7 @@ James Mary John Patricia Robert Jennifer Linda William Elizabeth Richard Barbara
 Lisa Nancy Matthew Betty Anthony Margaret Mark Sandra Donald Ashley Steven Kimberly Paul Emily Andrew Donna Joshua Michelle
 Kenneth Carol Kevin Amanda Brian Dorothy George Melissa Edward Deborah Ronald Rebecca Timothy Sharon Jason Laura Jeffrey
 Cynthia Ryan Kathleen Jacob Amy Gary Angela Nigel Graham Gareth Fiona Siobhan Harriet Oliver Poppy Isla Freya Alfie Archie
-Jean-Pierre Marie-Claude Anne-Sophie Jean-Luc Marie-Christine Jean-François Billie Callum Rhys Imogen Beatrice Rupert""".split()
+Jean-Pierre Marie-Odile Anne-Sophie Jean-Luc Marie-Christine Jean-François Billie Callum Rhys Imogen Beatrice Rupert""".split()
 FRENCH = ("""Bert Gir Mart Rouss Moul Chab Vald Perr Gaud Lamb Fourn Mor Dup Blanch Garn Rob Cler Gauth Masl Brun Den Lem
 Ren Card Mich Par Vas Ram Duf Cout Rich Bour Thom Her Col Bonn Marchand Barb Jacqu Guill Delm Tess Vign Sauv Besn""".split(),
           "and ard aud eau et el ert ier in iot on ot oux aux y ez ac igny euil ois as al our ette".split())
