@@ -348,16 +348,11 @@ impl Warehouse {
             return Ok(state);
         }
         let empty = TableState::empty(Arc::clone(def), version)?;
-        let loaded = table::load(&self.store.root, def, &empty.schema, Some(version)).await;
-        let loaded = match loaded {
+        let loaded = match table::load(&self.store.root, def, &empty.schema, Some(version)).await {
             Ok(loaded) => loaded,
-            // The writer may have died between the warehouse log and the table's; the entry tells the rest.
-            Err(e) => {
-                let mut committer = self.commit.lock().await;
-                if committer.behind.is_none() {
-                    return Err(e);
-                }
-                self.catch_up(&mut committer).await?;
+            // A commit is known before the table's log tells of it, and its writer may have died between the two.
+            Err(_) => {
+                self.catch_up(&mut *self.commit.lock().await).await?;
                 table::load(&self.store.root, def, &empty.schema, Some(version)).await?
             }
         };

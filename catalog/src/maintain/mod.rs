@@ -124,7 +124,7 @@ impl Warehouse {
             let last = clean::last_checkpoint(self, &state).await?.unwrap_or(-1);
             if state.version - last >= from.max(1) {
                 if !options.dry_run {
-                    table::checkpoint(&self.store.root, &state.def, state.version).await?;
+                    self.sum_up(&state).await?;
                 }
                 done.checkpoints += 1;
             }
@@ -136,6 +136,13 @@ impl Warehouse {
             clean::shorten_log(self, &state, retain, options.dry_run, &mut done).await?;
         }
         Ok(done)
+    }
+
+    /// Writes a checkpoint of a table version.
+    pub(crate) async fn sum_up(&self, state: &TableState) -> Result<()> {
+        // The version may be so new that the table's log does not tell of it yet.
+        self.settle().await?;
+        table::checkpoint(&self.store.root, &state.def, state.version).await
     }
 
     /// A table as it is now, and the snapshot that keeps its files from being removed.

@@ -195,3 +195,31 @@ async fn rows_that_come_meanwhile_are_a_conflict_where_all_were_looked_at() {
     // Looked at and left as they were, they need no version of their own.
     assert_eq!(state(&warehouse).await.version, 2);
 }
+
+#[tokio::test]
+async fn a_version_that_its_log_lacks_is_told_before_it_is_summed_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = open(folder.path()).await;
+    with_rows(&warehouse).await;
+    let log = folder.path().join("public/t/_delta_log");
+    let interrupted = async |version: u64| {
+        // The warehouse's log takes the commit, the table's can't: the name is taken by what can't be read.
+        let path = log.join(format!("{version:020}.json"));
+        std::os::unix::fs::symlink("nowhere", &path).unwrap();
+        let mut work = Transaction::begin(&warehouse).await.unwrap();
+        work.append(FIRST_USER_ID, file(&format!("more {version}")), Vec::new(), None);
+        work.commit().await.unwrap();
+        std::fs::remove_file(&path).unwrap();
+    };
+
+    interrupted(1).await;
+    let newest = state(&warehouse).await;
+    assert_eq!((newest.version, action(folder.path(), 1, "add")), (1, None));
+    warehouse.sum_up(&newest).await.unwrap();
+    assert!(action(folder.path(), 1, "add").is_some());
+    assert!(log.join(format!("{:020}.checkpoint.parquet", 1)).exists());
+
+    interrupted(2).await;
+    warehouse.tables.lock().clear();
+    assert_eq!((state(&warehouse).await.version, state(&warehouse).await.files.len()), (2, 3));
+}
