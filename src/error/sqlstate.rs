@@ -174,6 +174,8 @@ impl SqlState {
     pub const UNDEFINED_OBJECT: Self = Self("42704");
     /// A column named twice.
     pub const DUPLICATE_COLUMN: Self = Self("42701");
+    /// A cursor can't be what was said of it.
+    pub const INVALID_CURSOR_DEFINITION: Self = Self("42P11");
     /// A cursor of this name is open.
     pub const DUPLICATE_CURSOR: Self = Self("42P03");
     /// A database of this name exists.

@@ -49,10 +49,11 @@ impl Connection {
         let Login { session, backend, slot, user } = login;
         let metrics = Arc::clone(server.engine.metrics());
         let session_pid = session.pid();
+        let store = Store::new(session.cursors());
         Self {
             wire,
             session,
-            store: Store::default(),
+            store,
             backend,
             _slot: slot,
             patience: server.options.idle_timeout,

@@ -2,21 +2,23 @@
 //!
 //! Parse plans a statement, Bind gives it values and result formats, Describe tells its columns, Execute
 //! runs it or goes on where a row limit suspended it. Nothing runs before Execute. Prepared statements are the
-//! session's, which shares them with PREPARE and EXECUTE; portals are the connection's.
+//! session's, which shares them with PREPARE and EXECUTE; portals are the connection's, in one space of names with the
+//! cursors of DECLARE, which can be described, executed and closed like portals.
 
 use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Field, FieldRef, Schema};
+use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use pgwire::messages::data::{NoData, ParameterDescription};
 use pgwire::messages::extendedquery::{BindComplete, CloseComplete, ParseComplete, PortalSuspended};
 use pgwire::messages::response::EmptyQueryResponse;
 
 use crate::error::{Error, Result, SqlState};
+use crate::session::cursors::Cursors;
 use crate::session::prepared::{Named, Parameter};
-use crate::session::{Execution, TransactionStatus};
+use crate::session::{Execution, Rows, Session, TransactionStatus};
 
 use super::connection::Connection;
 use super::copy;
@@ -29,13 +31,16 @@ use crate::values::encode::{Format, Formatting};
 use crate::values::pg_type::{self, PgType};
 
 /// The portals of one connection, by name; the empty name is the unnamed one.
-#[derive(Default)]
 pub(super) struct Store {
     portals: HashMap<String, Portal>,
+    /// Where SQL sees them, and can close them.
+    names: Cursors,
 }
 
 struct Portal {
     statement: Arc<Named>,
+    /// What it returns, as it was when it was bound.
+    columns: Option<SchemaRef>,
     /// One per column; none if the statement returns no rows.
     formats: Vec<Format>,
     state: State,
@@ -53,20 +58,50 @@ enum State {
 }
 
 impl Store {
+    /// No portals, in the space of names of a session's cursors.
+    pub(super) fn new(names: &Cursors) -> Self {
+        Self { portals: HashMap::new(), names: names.clone() }
+    }
+
     /// Forgets the unnamed portal, which a simple query replaces.
     pub(super) fn close_unnamed(&mut self) {
-        self.portals.remove("");
+        self.take("");
     }
 
     /// Closes every portal, at the end of a transaction.
     pub(super) fn close_portals(&mut self) {
-        self.portals.clear();
+        self.retain(|_| false);
     }
 
     /// Closes the portals that have run, when their transaction failed. What is only bound may be
     /// the ROLLBACK.
     pub(super) fn close_started_portals(&mut self) {
-        self.portals.retain(|_, portal| matches!(portal.state, State::Bound(_)));
+        self.retain(|portal| matches!(portal.state, State::Bound(_)));
+    }
+
+    /// Forgets the portals that CLOSE has closed.
+    pub(super) fn forget_closed(&mut self) {
+        self.portals.retain(|name, _| self.names.has_portal(name));
+    }
+
+    fn put(&mut self, name: String, portal: Portal) {
+        self.names.open_portal(&name, Arc::clone(&portal.statement.text));
+        self.portals.insert(name, portal);
+    }
+
+    fn take(&mut self, name: &str) -> Option<Portal> {
+        self.names.close_portal(name);
+        self.portals.remove(name)
+    }
+
+    fn retain(&mut self, mut stays: impl FnMut(&Portal) -> bool) {
+        self.portals.retain(|name, portal| {
+            let stays = stays(portal);
+            if !stays {
+                self.names.close_portal(name);
+            }
+            stays
+        });
     }
 }
 
@@ -138,10 +173,9 @@ pub(super) fn bind(connection: &mut Connection, bind: Bind) -> Result<(), Stop> 
     let Connection { wire, session, store, .. } = connection;
     let Bind { portal: name, statement, parameter_formats: codes, parameters: given, result_formats: columns } = bind;
     if name.is_empty() {
-        store.portals.remove("");
-    } else if store.portals.contains_key(&name) {
-        let message = format!("cursor \"{name}\" already exists");
-        return Err(Error::new(SqlState::DUPLICATE_CURSOR, message).into());
+        store.take("");
+    } else {
+        session.cursors().check_free(&name)?;
     }
     let statement_name = statement;
     let statement = session.statements().get(&statement_name)?;
@@ -161,45 +195,60 @@ pub(super) fn bind(connection: &mut Connection, bind: Bind) -> Result<(), Stop> 
         decode::decode(bytes.as_deref(), binary, parameter.oid, &parameter.target, zone)
     });
     let mut values = values.collect::<Result<Vec<ScalarValue>>>()?;
-    let (taken, columns) = match &statement.plan {
-        // A statement without rows has no use for formats, right or wrong.
-        Some(plan) => match &plan.columns {
-            Some(schema) => (plan.params.len(), result_formats(&columns, schema.fields().len())?),
-            None => (plan.params.len(), Vec::new()),
-        },
-        None => (0, Vec::new()),
+    let taken = statement.plan.as_ref().map_or(0, |plan| plan.params.len());
+    let returned = returned(session, &statement);
+    // A statement without rows has no use for formats, right or wrong.
+    let formats = match &returned {
+        Some(schema) => result_formats(&columns, schema.fields().len())?,
+        None => Vec::new(),
     };
     // Declared but not used: checked like the others, then of no interest to the plan.
     values.truncate(taken);
-    store.portals.insert(name, Portal { statement, formats: columns, state: State::Bound(values) });
+    store.put(name, Portal { statement, columns: returned, formats, state: State::Bound(values) });
     Ok(wire.push(BindComplete::new())?)
+}
+
+/// The columns that a statement returns. Those of FETCH are the cursor's, which may be another one than when it was
+/// prepared.
+fn returned(session: &Session, statement: &Named) -> Option<SchemaRef> {
+    let plan = statement.plan.as_ref()?;
+    session.fetched_columns(plan).unwrap_or_else(|| plan.columns.clone())
 }
 
 /// Describe: the parameters and columns of a statement, or the columns of a portal.
 pub(super) fn describe(connection: &mut Connection, target: &Target) -> Result<(), Stop> {
     let in_failed_transaction = matches!(connection.session.transaction(), TransactionStatus::Failed);
     let Connection { wire, session, store, .. } = connection;
-    let (statement, formats) = match target {
-        Target::Statement(name) => (session.statements().get(name)?, None),
-        Target::Portal(name) => match store.portals.get(name) {
-            Some(portal) => (Arc::clone(&portal.statement), Some(&portal.formats)),
-            None => return Err(missing_portal(name, in_failed_transaction).into()),
+    let (columns, formats) = match target {
+        Target::Statement(name) => {
+            let statement = session.statements().get(name)?;
+            let types = statement.parameters.iter().map(|parameter| parameter.oid).collect();
+            wire.push(ParameterDescription::new(types))?;
+            // Formats are chosen at Bind: until then they count as text.
+            (returned(session, &statement), None)
+        }
+        Target::Portal(name) => match (store.portals.get(name), session.cursors().get(name)) {
+            (Some(portal), _) => (portal.columns.clone(), Some(portal.formats.clone())),
+            (None, Ok(cursor)) => {
+                (Some(Arc::clone(&cursor.columns)), Some(declared_formats(&cursor.columns, cursor.binary)))
+            }
+            (None, Err(_)) => return Err(missing_portal(name, in_failed_transaction).into()),
         },
     };
-    if matches!(target, Target::Statement(_)) {
-        let types = statement.parameters.iter().map(|parameter| parameter.oid).collect();
-        wire.push(ParameterDescription::new(types))?;
-    }
-    match statement.plan.as_ref().and_then(|plan| plan.columns.as_ref()) {
+    match columns {
         Some(schema) => {
-            let description = match formats {
-                Some(formats) => row_description(schema, formats)?,
-                // Formats are chosen at Bind: until then they count as text.
-                None => row_description(schema, &all_text(schema))?,
-            };
-            Ok(wire.push(description)?)
+            let formats = formats.unwrap_or_else(|| all_text(&schema));
+            Ok(wire.push(row_description(&schema, &formats)?)?)
         }
         None => Ok(wire.push(NoData::new())?),
+    }
+}
+
+/// The formats of rows whose client has not chosen.
+pub(super) fn declared_formats(schema: &Schema, binary: bool) -> Vec<Format> {
+    match binary {
+        true => vec![Format::Binary; schema.fields().len()],
+        false => all_text(schema),
     }
 }
 
@@ -208,7 +257,10 @@ pub(super) async fn execute(connection: &mut Connection, name: String, max_rows:
     let limit = u64::try_from(max_rows).ok().filter(|limit| *limit > 0);
     let was_open = connection.in_transaction();
     // Taken out while it runs. It isn't put back if it fails: it couldn't go on.
-    let Some(mut portal) = connection.store.portals.remove(&name) else {
+    let Some(mut portal) = connection.store.take(&name) else {
+        if let Some(rows) = connection.session.fetch_by_protocol(&name, limit)? {
+            return fetch(connection, rows, limit).await;
+        }
         let in_failed_transaction = matches!(connection.session.transaction(), TransactionStatus::Failed);
         return Err(missing_portal(&name, in_failed_transaction).into());
     };
@@ -217,9 +269,20 @@ pub(super) async fn execute(connection: &mut Connection, name: String, max_rows:
         // It was the end of the transaction, and so of its portals.
         connection.store.close_portals();
     } else {
-        connection.store.portals.insert(name, portal);
+        connection.store.put(name, portal);
     }
     Ok(())
+}
+
+/// Execute of a cursor of DECLARE: it stays where it is then, as the portal that it is.
+async fn fetch(connection: &mut Connection, rows: Rows, limit: Option<u64>) -> Result<(), Stop> {
+    let formats = declared_formats(&rows.schema, rows.binary);
+    let mut cursor = Cursor::new(&connection.session, rows, &formats)?;
+    let sent = cursor.send(&mut connection.wire, None).await?;
+    match limit {
+        Some(limit) if sent.rows == limit => Ok(connection.wire.push(PortalSuspended::new())?),
+        _ => Ok(connection.complete(&format!("SELECT {}", sent.rows))?),
+    }
 }
 
 async fn advance(connection: &mut Connection, name: &str, portal: &mut Portal, limit: Option<u64>) -> Result<(), Stop> {
@@ -241,7 +304,7 @@ async fn advance(connection: &mut Connection, name: &str, portal: &mut Portal, l
             portal.statement.count();
             match wire.while_connected(session.execute(plan, values)).await?? {
                 Execution::Rows(rows) => {
-                    if !plan.columns.as_ref().is_some_and(|described| same_row_type(described, &rows.schema)) {
+                    if !portal.columns.as_ref().is_some_and(|described| same_row_type(described, &rows.schema)) {
                         return Err(Error::new(
                             SqlState::FEATURE_NOT_SUPPORTED,
                             "cached plan must not change result type",
@@ -260,9 +323,7 @@ async fn advance(connection: &mut Connection, name: &str, portal: &mut Portal, l
                     return Ok(connection.complete(&tag)?);
                 }
                 Execution::Done { tag } => {
-                    if session.take_portals_closed() {
-                        store.close_portals();
-                    }
+                    store.forget_closed();
                     return Ok(connection.complete(&tag)?);
                 }
             }
@@ -308,7 +369,11 @@ pub(super) fn close(connection: &mut Connection, target: &Target) -> Result<(), 
         Target::Statement(name) => {
             connection.session.statements().remove(name);
         }
-        Target::Portal(name) => drop(connection.store.portals.remove(name)),
+        Target::Portal(name) => {
+            connection.store.take(name);
+            // One that does not exist is closed already.
+            let _ = connection.session.cursors().close(name);
+        }
     }
     Ok(connection.wire.push(CloseComplete::new())?)
 }

@@ -9,8 +9,9 @@ use crate::statement::Statement;
 use super::connection::Connection;
 use super::copy;
 use super::cursor::Cursor;
-use super::describe::{all_text, row_description};
+use super::describe::row_description;
 use super::error::Stop;
+use super::extended::declared_formats;
 
 /// Executes `sql`. Several statements are one transaction, unless they begin or end one themselves;
 /// the first that fails stops the rest.
@@ -54,7 +55,7 @@ async fn run(connection: &mut Connection, statement: Statement) -> Result<(), St
     }
     let tag = match wire.while_connected(session.execute(&prepared, Vec::new())).await?? {
         Execution::Rows(rows) => {
-            let formats = all_text(&rows.schema);
+            let formats = declared_formats(&rows.schema, rows.binary);
             let description = row_description(&rows.schema, &formats)?;
             let mut cursor = Cursor::new(session, rows, &formats)?;
             wire.push(description)?;
@@ -64,9 +65,7 @@ async fn run(connection: &mut Connection, statement: Statement) -> Result<(), St
         Execution::CopyIn(copy) => copy::receive(wire, session, copy).await?,
         Execution::CopyOut(copy) => copy::send(wire, copy).await?,
         Execution::Done { tag } => {
-            if session.take_portals_closed() {
-                store.close_portals();
-            }
+            store.forget_closed();
             tag
         }
     };

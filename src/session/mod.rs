@@ -1,6 +1,7 @@
 //! One caller: settings, transaction, cancellation. Every entry point, library and wire, goes through it.
 
 mod copy;
+pub(crate) mod cursors;
 mod functions;
 mod identity;
 mod notices;
@@ -28,6 +29,7 @@ use tokio::sync::{OwnedMutexGuard, OwnedRwLockWriteGuard};
 
 pub(crate) use self::copy::QUEUE;
 pub use self::copy::{CopyIn, CopyOut};
+use self::cursors::Cursors;
 pub(crate) use self::identity::Asker;
 use self::identity::Login;
 pub use self::notices::Notice;
@@ -131,8 +133,7 @@ pub struct Session {
     savepoints: Vec<(String, Savepoint, Saved)>,
     /// Prepared statements, of SQL and of the client's protocol.
     statements: Statements,
-    /// The connection is to close its portals: CLOSE ALL or DISCARD ALL ran.
-    portals_closed: bool,
+    cursors: Cursors,
     canceller: Canceller,
     notices: Notices,
     /// The schemas of the search path that exist, for the functions that tell.
@@ -155,6 +156,7 @@ impl Session {
         let settings = Settings::new(user, login.superuser);
         let (canceller, notices) = (Canceller::default(), Notices::default());
         let (failed, path, statements) = (Arc::default(), Arc::default(), Statements::default());
+        let cursors = Cursors::default();
         let activity = Arc::clone(engine.activity());
         let asker = Asker::new(login.clone(), settings.shared(), Arc::new(engine.warehouse().newest().objects.clone()));
         let facts = functions::SessionFacts {
@@ -168,8 +170,13 @@ impl Session {
             started: engine.started(),
         };
         let place = activity.enter(pid, user, settings.shared(), canceller.clone(), Arc::clone(&failed));
-        let views =
-            Views { asker: asker.clone(), settings: settings.shared(), statements: statements.clone(), activity };
+        let views = Views {
+            asker: asker.clone(),
+            settings: settings.shared(),
+            statements: statements.clone(),
+            cursors: cursors.clone(),
+            activity,
+        };
         Ok(Self {
             functions: functions::all(facts),
             engine,
@@ -186,7 +193,7 @@ impl Session {
             grouped: None,
             savepoints: Vec::new(),
             statements,
-            portals_closed: false,
+            cursors,
             canceller,
             notices,
             path,
@@ -323,6 +330,10 @@ impl Session {
 
     /// Ends a statement: commits what it did if it is its own transaction, or undoes it.
     async fn settle(&mut self, outcome: Result<Execution>) -> Result<Execution> {
+        let outcome = match outcome {
+            Ok(execution) if self.block == Block::None => self.keep_cursors().await.map(|()| execution),
+            outcome => outcome,
+        };
         let ended = match (outcome, self.block) {
             (Ok(execution), Block::None) => match self.work.take() {
                 Some(work) => self.commit_work(work).await.map(|()| execution),
@@ -342,6 +353,7 @@ impl Session {
         };
         if self.block == Block::None {
             self.release_tables();
+            self.end_cursors(ended.is_ok());
         }
         ended
     }
@@ -512,6 +524,11 @@ impl Session {
 
     /// Commits the open block.
     pub(crate) async fn commit(&mut self) -> Result<()> {
+        // Before anything is committed: what fails here has failed as a whole.
+        if let Err(e) = self.keep_cursors().await {
+            self.rollback().await;
+            return Err(e);
+        }
         self.block = Block::None;
         self.place.set_block(false);
         let outcome = match self.work.take() {
@@ -519,6 +536,7 @@ impl Session {
             None => Ok(()),
         };
         self.release_tables();
+        self.end_cursors(outcome.is_ok());
         match outcome {
             Ok(()) => self.settings.commit(),
             Err(_) => self.settings.rollback(),
@@ -551,10 +569,25 @@ impl Session {
         self.place.set_block(false);
         self.failed.store(false, Ordering::Release);
         self.settings.rollback();
+        self.end_cursors(false);
         if let Some(work) = self.work.take() {
             work.rollback().await;
         }
         self.release_tables();
+    }
+
+    /// Reads on what the transaction's cursors WITH HOLD still need of it, within the limits of a statement.
+    async fn keep_cursors(&mut self) -> Result<()> {
+        if !self.cursors.any_to_keep() {
+            return Ok(());
+        }
+        let running = self.canceller.begin(self.settings.statement_timeout());
+        running.race(self.cursors.keep_held()).await
+    }
+
+    /// Closes the cursors of a transaction that has ended, but for those it leaves.
+    fn end_cursors(&self, committed: bool) {
+        if committed { self.cursors.commit() } else { self.cursors.roll_back() }
     }
 
     /// `SAVEPOINT`: remembers what the open block has staged.
@@ -570,6 +603,7 @@ impl Session {
     pub(crate) fn release_savepoint(&mut self, name: &str) -> Result<()> {
         let at = self.find_savepoint("RELEASE SAVEPOINT", name)?;
         self.savepoints.truncate(at);
+        self.cursors.release(at);
         Ok(())
     }
 
@@ -581,6 +615,7 @@ impl Session {
         let savepoint = savepoint.clone();
         self.settings.return_to(saved);
         self.work()?.return_to(savepoint);
+        self.cursors.roll_back_to(at);
         self.failed.store(false, Ordering::Release);
         Ok(())
     }
@@ -606,14 +641,34 @@ impl Session {
         &self.statements
     }
 
-    /// Notes that the connection is to close its portals.
-    pub(crate) fn close_portals(&mut self) {
-        self.portals_closed = true;
+    /// What FETCH returns now, whatever it was prepared with; `None` if it is another statement.
+    pub(crate) fn fetched_columns(&self, prepared: &Prepared) -> Option<Option<SchemaRef>> {
+        statement::fetched_columns(self, &prepared.statement.kind)
     }
 
-    /// Whether the connection is to close its portals since this was last asked.
-    pub(crate) fn take_portals_closed(&mut self) -> bool {
-        std::mem::take(&mut self.portals_closed)
+    /// The next `limit` rows, or all, of a cursor that the client reads as a portal; `None` if there is none.
+    pub(crate) fn fetch_by_protocol(&mut self, name: &str, limit: Option<u64>) -> Result<Option<Rows>> {
+        let Ok(cursor) = self.cursors.get(name) else { return Ok(None) };
+        if self.transaction() == TransactionStatus::Failed {
+            return Ok(None);
+        }
+        self.canceller.check()?;
+        let running = self.canceller.begin(self.settings.statement_timeout());
+        self.place.resume();
+        let direction = statement::Direction::Forward(limit.unwrap_or(statement::Direction::ALL));
+        let mut rows = statement::cursor::rows(self, &cursor, direction, running)?;
+        rows.backend = Some(Arc::clone(&self.place));
+        Ok(Some(rows))
+    }
+
+    /// The session's cursors.
+    pub(crate) fn cursors(&self) -> &Cursors {
+        &self.cursors
+    }
+
+    /// How many savepoints of the open block are set.
+    pub(crate) fn savepoints_set(&self) -> usize {
+        self.savepoints.len()
     }
 
     /// The session as other sessions see it.

@@ -19,6 +19,8 @@ pub struct Rows {
     pub schema: SchemaRef,
     /// The statement's name in its command tag: `SELECT`, `EXPLAIN`, `SHOW`.
     pub command: &'static str,
+    /// A client that does not choose gets them in the binary format.
+    pub(crate) binary: bool,
     stream: Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>>,
     /// The statement, for a client that suspended it and comes back.
     pub(super) running: Running,
@@ -47,7 +49,7 @@ impl Rows {
                 }
             }
         });
-        Self { schema, command, stream: Box::pin(stream), running: handle, backend: None }
+        Self { schema, command, binary: false, stream: Box::pin(stream), running: handle, backend: None }
     }
 
     /// The command tag after `rows` rows.

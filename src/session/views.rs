@@ -17,6 +17,7 @@ use datafusion::error::{DataFusionError, Result};
 use parking_lot::RwLock;
 
 use super::Asker;
+use super::cursors::{self, Cursors};
 use super::prepared::Statements;
 use super::settings::{Listed, Values};
 use crate::engine::activity::{Activity, State, may_look_into};
@@ -31,6 +32,7 @@ pub(super) struct Views {
     pub(super) asker: Asker,
     pub(super) settings: Arc<RwLock<Values>>,
     pub(super) statements: Statements,
+    pub(super) cursors: Cursors,
     pub(super) activity: Arc<Activity>,
 }
 
@@ -39,7 +41,7 @@ impl SessionTables for Views {
         let columns = match name {
             "pg_settings" => self.settings(),
             "pg_prepared_statements" => self.statements(zone),
-            "pg_cursors" => cursors(zone),
+            "pg_cursors" => self.cursors(zone),
             "pg_stat_activity" => self.activity(zone),
             _ => return Ok(None),
         };
@@ -107,6 +109,21 @@ impl Views {
         ]
     }
 
+    fn cursors(&self, zone: &Arc<str>) -> Vec<Column> {
+        let list = self.cursors.list();
+        let flags = |name: &str, flag: fn(&cursors::Listed) -> bool| {
+            column(name, Arc::new(list.iter().map(|cursor| Some(flag(cursor))).collect::<BooleanArray>()))
+        };
+        vec![
+            texts("name", list.iter().map(|cursor| Some(cursor.name.clone())).collect()),
+            texts("statement", list.iter().map(|cursor| Some(cursor.statement.to_string())).collect()),
+            flags("is_holdable", |cursor| cursor.hold),
+            flags("is_binary", |cursor| cursor.binary),
+            flags("is_scrollable", |cursor| cursor.scroll),
+            times("creation_time", list.iter().map(|cursor| Some(cursor.opened)).collect(), zone),
+        ]
+    }
+
     fn activity(&self, zone: &Arc<str>) -> Vec<Column> {
         let backends = self.activity.all();
         let rows = backends.len();
@@ -158,19 +175,6 @@ impl Views {
             texts("backend_type", vec![Some("client backend".to_owned()); rows]),
         ]
     }
-}
-
-/// SQL has no cursors yet, and the portals of the protocol are the connection's: none.
-fn cursors(zone: &Arc<str>) -> Vec<Column> {
-    let none = || Arc::new(BooleanArray::new_null(0)) as ArrayRef;
-    vec![
-        texts("name", Vec::new()),
-        texts("statement", Vec::new()),
-        column("is_holdable", none()),
-        column("is_binary", none()),
-        column("is_scrollable", none()),
-        times("creation_time", Vec::new(), zone),
-    ]
 }
 
 struct Column {

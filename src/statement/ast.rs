@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Token};
 
 use super::access_ast::{GrantStatement, OwnerStatement, RoleOption, RoleSpec, RoleStatement};
 use super::alter_ast::Alter;
+use super::cursor_ast::{Declare, Fetch};
 use crate::copy::CopyOption;
 use crate::error::{Error, Result, SqlState};
 
@@ -208,8 +209,12 @@ pub enum Kind {
     },
     /// DEALLOCATE of a prepared statement, by its folded name; `None` is ALL.
     Deallocate(Option<String>),
-    /// CLOSE ALL: the portals of the client's protocol, since SQL has no cursors yet.
-    CloseAll,
+    /// DECLARE … CURSOR.
+    Declare(Box<Declare>),
+    /// FETCH and MOVE.
+    Fetch(Fetch),
+    /// CLOSE of a cursor, by its folded name; `None` is ALL, the portals of the client's protocol included.
+    Close(Option<String>),
     /// UNLISTEN. A session listens to nothing.
     Unlisten,
 }

@@ -9,6 +9,8 @@ mod change;
 mod comment;
 mod conflict;
 mod copy;
+pub(crate) mod cursor;
+mod cursor_ast;
 mod drop;
 mod explain;
 mod grant;
@@ -33,6 +35,7 @@ use datafusion::scalar::ScalarValue;
 
 pub(crate) use self::ast::fold;
 pub use self::ast::{Kind, QualifiedName, Statement};
+pub(crate) use self::cursor_ast::{Declare, Direction};
 pub use self::parse::parse;
 use crate::error::{Error, Result, SqlState};
 use crate::session::{Execution, Prepared, Running, Session};
@@ -48,6 +51,8 @@ pub(crate) async fn describe(
         Kind::Insert(insert) if conflict::applies(insert) => conflict::describe(session, insert, declared).await?,
         Kind::Insert(insert) => (insert::parameters(session, insert, declared).await?, None),
         Kind::Change(change) => change::describe(session, change, declared).await?,
+        Kind::Declare(declare) => (query::describe(session, &declare.query, declared).await?.0, None),
+        Kind::Fetch(fetch) => return Ok((no_parameters(declared)?, cursor::columns(session, fetch))),
         Kind::Execute { name, .. } => return Ok((no_parameters(declared)?, prepared::columns(session, name))),
         Kind::Explain { statement, .. } => {
             let (params, _) = Box::pin(describe(session, statement, declared)).await?;
@@ -58,6 +63,14 @@ pub(crate) async fn describe(
         _ => return Ok((no_parameters(declared)?, None)),
     };
     Ok((params.iter().map(|field| field.as_ref().clone()).collect(), columns))
+}
+
+/// The columns of FETCH as they are now; `None` if it is another statement.
+pub(crate) fn fetched_columns(session: &Session, kind: &Kind) -> Option<Option<SchemaRef>> {
+    match kind {
+        Kind::Fetch(fetch) => Some(cursor::columns(session, fetch)),
+        _ => None,
+    }
 }
 
 fn no_parameters(declared: &[Option<FieldRef>]) -> Result<Vec<Field>> {
@@ -110,10 +123,9 @@ pub(crate) async fn run(
         }
         Kind::Execute { name, arguments } => self::prepared::execute(session, name, arguments, running).await,
         Kind::Deallocate(name) => self::prepared::deallocate(session, name.as_deref()),
-        Kind::CloseAll => {
-            session.close_portals();
-            Ok(Execution::done("CLOSE CURSOR ALL"))
-        }
+        Kind::Declare(declare) => cursor::declare(session, declare, prepared, params).await,
+        Kind::Fetch(fetch) => cursor::fetch(session, fetch, running).await,
+        Kind::Close(name) => cursor::close(session, name.as_deref()),
         Kind::Unlisten => Ok(Execution::done("UNLISTEN")),
         Kind::SetTransaction { .. }
         | Kind::Begin { .. }

@@ -2,13 +2,14 @@
 
 use catalog::View;
 use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
+use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::ParamValues;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::Query;
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use std::sync::Arc;
-use tokio_util::sync::DropGuard;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::engine::{Planner, interruptible, parameters, same_columns};
 use crate::error::{Error, Result, SqlState};
@@ -48,6 +49,25 @@ pub(super) async fn run(
     Ok(Execution::Rows(start(session, &planner, "SELECT", logical, plan.columns, running).await?))
 }
 
+/// Starts a plan; its rows, and what they need while they are read. `ended` ends work that nobody waits for.
+pub(super) async fn stream(
+    session: &Session,
+    planner: &Planner,
+    logical: LogicalPlan,
+    ended: CancellationToken,
+) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + 'static + use<>> {
+    let physical = interruptible(planner.physical(&logical).await?, &ended)?;
+    let stream = session.engine().stream(physical, planner.state().task_ctx())?;
+    // Dropped with the rows, whether they were read to the end or not.
+    let end = ended.drop_guard();
+    // As long as rows come, the files they come from must not be removed.
+    let read = planner.relations().view().clone();
+    Ok(stream.map(move |batch| {
+        let _: (&DropGuard, &View) = (&end, &read);
+        batch.map_err(Error::from)
+    }))
+}
+
 /// Starts a plan whose rows are announced as `columns`.
 pub(super) async fn start(
     session: &Session,
@@ -57,16 +77,7 @@ pub(super) async fn start(
     columns: SchemaRef,
     running: Running,
 ) -> Result<Rows> {
-    let physical = interruptible(planner.physical(&logical).await?, running.ended())?;
-    let stream = session.engine().stream(physical, planner.state().task_ctx())?;
-    // Dropped with the rows, whether they were read to the end or not.
-    let end = running.ended().clone().drop_guard();
-    // As long as rows come, the files they come from must not be removed.
-    let read = planner.relations().view().clone();
-    let stream = stream.map(move |batch| {
-        let _: (&DropGuard, &View) = (&end, &read);
-        batch.map_err(Error::from)
-    });
+    let stream = stream(session, planner, logical, running.ended().clone()).await?;
     Ok(Rows::new(command, columns, stream, running, session.failure_flag()))
 }
 

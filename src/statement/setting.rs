@@ -37,8 +37,7 @@ pub(super) fn reset(session: &mut Session, target: &ResetTarget) -> Result<Execu
     Ok(Execution::done("RESET"))
 }
 
-/// Runs DISCARD. A session keeps no plans, sequences or temporary tables; portals are the connection's, which is told
-/// to close them.
+/// Runs DISCARD. A session keeps no plans, sequences or temporary tables.
 pub(super) fn discard(session: &mut Session, target: DiscardTarget) -> Result<Execution> {
     Ok(Execution::done(match target {
         DiscardTarget::All => {
@@ -49,7 +48,7 @@ pub(super) fn discard(session: &mut Session, target: DiscardTarget) -> Result<Ex
             session.speak_for(None, Scope::Session)?;
             session.settings().reset_all();
             session.statements().clear();
-            session.close_portals();
+            session.cursors().close_all();
             "DISCARD ALL"
         }
         DiscardTarget::Plans => "DISCARD PLANS",

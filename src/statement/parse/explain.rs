@@ -3,7 +3,7 @@
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use super::cursor::Cursor;
-use super::{change, create_table, prepared, query, refused};
+use super::{change, create_table, cursors, prepared, query, refused};
 use crate::error::{Result, SqlState, nearest};
 use crate::statement::ast::{Kind, fold};
 
@@ -17,7 +17,7 @@ struct Options {
     verbose: bool,
 }
 
-/// EXPLAIN of a query, of what changes rows, or of a CREATE TABLE AS.
+/// EXPLAIN of a query or the cursor over one, of what changes rows, or of a CREATE TABLE AS.
 pub(super) fn explain(cursor: &mut Cursor<'_>) -> Result<Kind> {
     cursor.expect(&["EXPLAIN"])?;
     let mut options = Options::default();
@@ -46,7 +46,14 @@ fn explained(cursor: &mut Cursor<'_>) -> Result<Kind> {
     if cursor.at(&["EXECUTE"]) {
         return prepared::execute(cursor);
     }
-    if cursor.at_one_of(&["CREATE", "DECLARE"]) {
+    if cursor.at(&["DECLARE"]) {
+        // What is explained is the cursor's query; no cursor comes of it.
+        return cursors::declare(cursor).map(|kind| match kind {
+            Kind::Declare(declare) => Kind::Query(declare.query),
+            kind => kind,
+        });
+    }
+    if cursor.at(&["CREATE"]) {
         return Err(refused::refuse(cursor));
     }
     Err(cursor.unexpected())

@@ -15,6 +15,7 @@ mod change;
 mod copy;
 mod create_table;
 mod cursor;
+mod cursors;
 mod ddl;
 mod dialect;
 mod explain;
@@ -98,7 +99,7 @@ fn kind(cursor: &mut Cursor<'_>) -> Result<Kind> {
     if query::at_query(cursor) {
         return query::query(cursor);
     }
-    let rules: [(&[&str], fn(&mut Cursor<'_>) -> Result<Kind>); 25] = [
+    let rules: [(&[&str], fn(&mut Cursor<'_>) -> Result<Kind>); 27] = [
         (&["TRUNCATE"], change::truncate),
         (&["COPY"], copy::copy),
         (&["EXPLAIN"], explain::explain),
@@ -118,7 +119,9 @@ fn kind(cursor: &mut Cursor<'_>) -> Result<Kind> {
         (&["PREPARE"], prepared::prepare),
         (&["EXECUTE"], prepared::execute),
         (&["DEALLOCATE"], prepared::deallocate),
-        (&["CLOSE"], prepared::close),
+        (&["CLOSE"], cursors::close),
+        (&["DECLARE"], cursors::declare),
+        (&["FETCH", "MOVE"], cursors::fetch),
         (&["UNLISTEN"], prepared::unlisten),
         (&["ALTER"], alter::alter),
         (&["REASSIGN"], role::reassign),

@@ -71,14 +71,6 @@ pub(super) fn deallocate(cursor: &mut Cursor<'_>) -> Result<Kind> {
     Ok(Kind::Deallocate(Some(cursor.name()?)))
 }
 
-/// CLOSE ALL; cursors have no names yet.
-pub(super) fn close(cursor: &mut Cursor<'_>) -> Result<Kind> {
-    if cursor.eat(&["CLOSE", "ALL"]) {
-        return Ok(Kind::CloseAll);
-    }
-    Err(super::refused::refuse(cursor))
-}
-
 /// UNLISTEN name | *.
 pub(super) fn unlisten(cursor: &mut Cursor<'_>) -> Result<Kind> {
     cursor.expect(&["UNLISTEN"])?;

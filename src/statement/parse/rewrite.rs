@@ -83,6 +83,8 @@ struct Context {
     create: bool,
     /// The statement, or the one explained, is INSERT.
     insert: bool,
+    /// The statement, or the one explained, is DECLARE.
+    declare: bool,
     /// How many parentheses are open.
     depth: usize,
     /// How many AS have passed outside parentheses.
@@ -99,6 +101,7 @@ impl Context {
                 self.explain |= !self.begun && is_word(token, "EXPLAIN");
                 self.create |= verb && is_word(token, "CREATE");
                 self.insert |= verb && is_word(token, "INSERT");
+                self.declare |= verb && is_word(token, "DECLARE");
                 self.aliases += usize::from(self.depth == 0 && is_word(token, "AS"));
             }
             _ => {}
@@ -113,6 +116,7 @@ impl Context {
             Token::LParen | Token::RParen => true,
             Token::Word(_) if is_one_of(before, &["UNION", "EXCEPT", "INTERSECT", "ALL"]) => true,
             Token::Word(_) if is_one_of(before, &["EXPLAIN", "ANALYZE", "VERBOSE"]) => self.explain,
+            Token::Word(_) if is_word(before, "FOR") => self.declare && self.depth == 0,
             // The first AS of CREATE … AS; any other names a result column.
             Token::Word(_) if is_word(before, "AS") => self.create && self.depth == 0 && self.aliases == 1,
             Token::Word(_) => self.insert && self.depth == 0 && !is_word(before, "INTO"),
