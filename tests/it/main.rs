@@ -1,7 +1,7 @@
 //! The integration tests: one binary, a module per topic.
 //!
-//! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions`, `sessions`, `catalogs`, `alter` and
-//! `plans` talk to a server inside this process; `cancel`, `memory`, `operation`, `shutdown`, `durability`, `changes`,
+//! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions`, `sessions`, `catalogs`, `alter`, `cursors`
+//! and `plans` talk to a server inside this process; `cancel`, `memory`, `operation`, `shutdown`, `durability`, `changes`,
 //! `lease` and `load` spawn the real binary, because they look at it from outside or kill it. `reference` compares
 //! functions with figures of other programs, `reference_docs` writes udfs/README.md and runs its examples, `tidy` reads
 //! the sources. `AUDIENCEDB_FULL=1` runs the long tier.
@@ -11,6 +11,7 @@ mod cancel;
 mod catalogs;
 mod changes;
 mod copy;
+mod cursors;
 mod demo;
 mod durability;
 mod hints;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
     trials.extend(copy::trials());
     trials.extend(cancel::trials());
     trials.extend(memory::trials());
+    trials.extend(cursors::trials());
     trials.extend(operation::trials());
     trials.extend(shutdown::trials());
     trials.extend(durability::trials());

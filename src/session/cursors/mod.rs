@@ -113,13 +113,9 @@ impl Cursor {
         let begin = Some((self.reader()?, None));
         Ok(futures::stream::try_unfold(begin, move |state| async move {
             let Some((mut reader, going)) = state else { return Ok(None) };
-            let mut going = match going {
-                Some(going) => going,
-                None => reader.begin(direction).await?,
-            };
-            let batch = reader.next(&mut going).await?;
+            let next = reader.fetch(direction, going).await?;
             // With the last of its rows the statement lets go of the cursor.
-            Ok(batch.map(|batch| (batch, going.has_more().then_some((reader, Some(going))))))
+            Ok(next.map(|(batch, going)| (batch, going.map(|going| (reader, Some(going))))))
         }))
     }
 

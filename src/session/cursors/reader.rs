@@ -41,12 +41,6 @@ pub(super) struct Going {
     rows: u64,
 }
 
-impl Going {
-    pub(super) fn has_more(&self) -> bool {
-        self.rows > 0
-    }
-}
-
 impl Reader {
     pub(super) fn new(query: BoxStream<'static, Result<RecordBatch>>, scroll: bool, runtime: Arc<RuntimeEnv>) -> Self {
         let memory = MemoryConsumer::new("cursor").register(&runtime.memory_pool);
@@ -66,8 +60,35 @@ impl Reader {
             .with_hint("reading it failed before: close the cursor and declare it again"))
     }
 
+    /// The next rows of FETCH in `direction`, which has been `going` on or begins, and how it goes on if it does;
+    /// `None` when it is done.
+    pub(super) async fn fetch(
+        &mut self,
+        direction: Direction,
+        going: Option<Going>,
+    ) -> Result<Option<(RecordBatch, Option<Going>)>> {
+        let fetched = async {
+            let mut going = match going {
+                Some(going) => going,
+                None => self.begin(direction).await?,
+            };
+            let batch = self.next(&mut going).await?;
+            Ok(batch.map(|batch| (batch, (going.rows > 0).then_some(going))))
+        }
+        .await;
+        self.broken |= fetched.is_err();
+        fetched
+    }
+
+    /// Runs MOVE: how many rows FETCH would have returned.
+    pub(super) async fn pass(&mut self, direction: Direction) -> Result<u64> {
+        let passed = self.passed(direction).await;
+        self.broken |= passed.is_err();
+        passed
+    }
+
     /// Goes where FETCH begins to return rows, and says how many it may return.
-    pub(super) async fn begin(&mut self, direction: Direction) -> Result<Going> {
+    async fn begin(&mut self, direction: Direction) -> Result<Going> {
         match direction {
             Direction::Forward(0) | Direction::Relative(0) => {
                 if !self.on_row() {
@@ -110,7 +131,7 @@ impl Reader {
     }
 
     /// The next rows of a FETCH; `None` when it is done.
-    pub(super) async fn next(&mut self, going: &mut Going) -> Result<Option<RecordBatch>> {
+    async fn next(&mut self, going: &mut Going) -> Result<Option<RecordBatch>> {
         let Some((batch, begin, rows)) = self.advance(going).await? else { return Ok(None) };
         let part = batch.slice(begin, rows);
         if !going.back {
@@ -120,8 +141,7 @@ impl Reader {
         Ok(Some(take_record_batch(&part, &reversed).map_err(DataFusionError::from)?))
     }
 
-    /// Runs MOVE: how many rows FETCH would have returned.
-    pub(super) async fn pass(&mut self, direction: Direction) -> Result<u64> {
+    async fn passed(&mut self, direction: Direction) -> Result<u64> {
         match direction {
             Direction::Forward(0) | Direction::Relative(0) => Ok(u64::from(self.on_row())),
             Direction::Backward(Direction::ALL) => {

@@ -37,7 +37,7 @@ pub(super) fn declare(cursor: &mut Cursor<'_>) -> Result<Kind> {
     cursor.expect(&["FOR"])?;
     let query = query::select(cursor)?;
     let opposed =
-        [(scroll && no_scroll, "SCROLL and NO SCROLL"), (sensitive && insensitive, "INSENSITIVE and ASENSITIVE")];
+        [(scroll && no_scroll, "SCROLL and NO SCROLL"), (sensitive && insensitive, "ASENSITIVE and INSENSITIVE")];
     for (both, names) in opposed {
         if both {
             let message = format!("cannot specify both {names}");
@@ -60,7 +60,7 @@ pub(super) fn fetch(cursor: &mut Cursor<'_>) -> Result<Kind> {
 
 /// Which way, and how far. The words are names as well: a cursor's, if nothing follows.
 fn direction(cursor: &mut Cursor<'_>) -> Result<Direction> {
-    if cursor.peek_nth(1).token == Token::EOF {
+    if cursor.peek_nth(1).token == Token::EOF && !cursor.at(&["ALL"]) {
         return Ok(Direction::Forward(1));
     }
     if cursor.eat(&["NEXT"]) {

@@ -6,6 +6,7 @@
 //! | `a ISNULL` | `a IS NULL` | it would be an alias |
 //! | `TABLE t` | `SELECT * FROM t` | the name would lose its quotes |
 //! | `FOR NO KEY UPDATE`, `FOR KEY SHARE` | `FOR UPDATE`, `FOR SHARE` | to be refused like these |
+//! | `FOR READ ONLY` | nothing | as which every query counts |
 //!
 //! New tokens carry the span of what was typed.
 
@@ -15,7 +16,7 @@ use super::dialect::{IS_DISTINCT, IS_NOT_DISTINCT};
 
 /// The tokens of a statement with everything respelled.
 pub(super) fn respell(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    if !tokens.iter().any(|token| is_one_of(&token.token, &["DISTINCT", "ISNULL", "TABLE", "KEY"])) {
+    if !tokens.iter().any(|token| is_one_of(&token.token, &["DISTINCT", "ISNULL", "TABLE", "KEY", "ONLY"])) {
         return tokens;
     }
     let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len() + 2);
@@ -34,6 +35,10 @@ pub(super) fn respell(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         if is_word(&token.token, "TABLE") && matches!(next, Some(Token::Word(_))) && context.expects_query(&out) {
             let star = TokenWithSpan::new(Token::Mul, span);
             out.extend([keyword("SELECT", span), star, keyword("FROM", span)]);
+            continue;
+        }
+        if is_word(&token.token, "ONLY") && ends_with(&out, &["FOR", "READ"]) {
+            out.truncate(out.len() - 2);
             continue;
         }
         if is_word(&token.token, "UPDATE") && ends_with(&out, &["FOR", "NO", "KEY"]) {
