@@ -143,6 +143,16 @@ impl Transaction {
         self.append(table, written, Vec::new(), checked_at);
     }
 
+    /// Forgets all rows that were staged for a table, and removes their files.
+    pub async fn forget_rows(&mut self, table: ObjectId) {
+        let staged = Staged {
+            appends: self.staged.appends.remove(&table).map(|append| (table, append)).into_iter().collect(),
+            rewrites: self.staged.rewrites.remove(&table).map(|rewrite| (table, rewrite)).into_iter().collect(),
+            changes: Vec::new(),
+        };
+        discard(&self.warehouse, &self.objects, staged.files()).await;
+    }
+
     /// Says that what is staged holds only as long as nobody else changes rows of a table that is at `version`.
     pub fn rely_on_rows(&mut self, table: ObjectId, version: i64) {
         self.staged.appends.entry(table).or_default().checked_at.get_or_insert(version);

@@ -47,6 +47,11 @@ impl Compute {
         task.await.map_err(|e| Error::internal(format!("a query thread stopped: {e}")))
     }
 
+    /// Runs `work` there for nobody in particular; a runtime that is gone does not.
+    pub(super) fn leave(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let _ = self.spawn(work);
+    }
+
     /// Drives a stream there; what is returned yields its items and stops it when dropped.
     pub(super) fn stream<O, S, T>(&self, open: O) -> Result<BoxStream<'static, Result<T, DataFusionError>>>
     where

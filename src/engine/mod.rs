@@ -25,6 +25,7 @@ mod spelling;
 mod spill;
 pub(crate) mod suggest;
 mod sum;
+mod temporary;
 pub(crate) mod types;
 mod unnest;
 
@@ -72,6 +73,8 @@ pub(crate) use self::rewrite::cast;
 pub(crate) use self::semantics::print::TextForms;
 pub(crate) use self::semantics::{assigned_text, assignment, required};
 use self::spill::SpillFolder;
+use self::temporary::TemporarySchemas;
+pub(crate) use self::temporary::removal_of;
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, Sample};
 pub(crate) use crate::pg_catalog::DATABASE;
@@ -148,6 +151,7 @@ pub struct Engine {
     table_gates: Mutex<HashMap<ObjectId, Arc<tokio::sync::RwLock<()>>>>,
     /// Small inserts that are committed together.
     groups: group::Groups,
+    temporary: TemporarySchemas,
     /// Removed with the engine.
     _spill: SpillFolder,
 }
@@ -232,6 +236,7 @@ impl Engine {
             table_locks: Mutex::default(),
             table_gates: Mutex::default(),
             groups: group::Groups::default(),
+            temporary: TemporarySchemas::default(),
             _spill: spill,
         }))
     }
@@ -367,11 +372,13 @@ impl Engine {
     /// # Errors
     /// 55006 names the process that has it.
     pub async fn begin_writing(&self) -> Result<()> {
-        Ok(self.warehouse.begin_writing().await?)
+        self.warehouse.begin_writing().await?;
+        self.remove_left_behind().await
     }
 
     /// Gives the write lease back; call it before the process ends.
     pub async fn close(&self) -> Result<()> {
+        self.close_temporary().await;
         Ok(self.warehouse.stop_writing().await?)
     }
 

@@ -306,7 +306,7 @@ impl Planner {
         // PostgreSQL's own schema is searched first unless the path says when.
         let implicit = (!search_path.iter().any(|schema| schema == PG_CATALOG)).then_some(PG_CATALOG);
         let schemas: Vec<&str> = match reference.schema() {
-            Some(schema) => vec![schema],
+            Some(schema) => vec![self.rights.schema_named(schema)],
             None => implicit.into_iter().chain(search_path.iter().map(String::as_str)).collect(),
         };
         let mut found = None;

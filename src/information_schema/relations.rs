@@ -1,5 +1,6 @@
 //! `schemata`, `tables`, `views` and `view_table_usage`.
 
+use catalog::objects::is_temporary;
 use datafusion::common::Result;
 
 use super::yes_or_no;
@@ -20,7 +21,11 @@ pub(super) fn fill_tables(catalog: &PgCatalog, _: &Wanted, rows: &mut Rows) -> R
     let mut out =
         rows.columns(["table_catalog", "table_schema", "table_name", "table_type", "is_insertable_into", "is_typed"])?;
     let mut push = |schema: &str, name: &str, is_view: bool, insertable: bool| {
-        let kind = if is_view { "VIEW" } else { "BASE TABLE" };
+        let kind = match is_view {
+            _ if is_temporary(schema) => "LOCAL TEMPORARY",
+            true => "VIEW",
+            false => "BASE TABLE",
+        };
         let insertable = yes_or_no(insertable);
         out.push([DATABASE.into(), schema.into(), name.into(), kind.into(), insertable, yes_or_no(false)])
     };

@@ -118,8 +118,9 @@ impl Reg {
                 let (schema, name) = qualified(text)?;
                 Ok(match schema {
                     Some(schema) => {
-                        catalog.rights.check_schema(&schema, Privileges::USAGE)?;
-                        class_named(catalog, &schema, &name)
+                        let schema = catalog.rights.schema_named(&schema);
+                        catalog.rights.check_schema(schema, Privileges::USAGE)?;
+                        class_named(catalog, schema, &name)
                     }
                     None => class_named(catalog, PG_CATALOG, &name)
                         .or_else(|| catalog.search_path.iter().find_map(|schema| class_named(catalog, schema, &name))),

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use catalog::objects::TableDef;
+use catalog::objects::{TableDef, is_temporary};
 use datafusion::common::Result;
 
 use super::rows::{Datum, Rows};
@@ -47,7 +47,7 @@ pub(super) fn fill(catalog: &PgCatalog, wanted: &Wanted, rows: &mut Rows) -> Res
             relation.pages.into(),
             Datum::Float(relation.tuples),
             relation.has_index.into(),
-            "p".into(),
+            if relation.temporary { "t".into() } else { "p".into() },
             relation.kind.into(),
             i64::try_from(relation.columns).unwrap_or(i64::MAX).into(),
             (relation.kind == "v").into(),
@@ -77,6 +77,7 @@ pub(super) fn fill(catalog: &PgCatalog, wanted: &Wanted, rows: &mut Rows) -> Res
             tuples: sizes.and_then(|sizes| sizes.rows).map_or(-1.0, |rows| rows as f64),
             has_index: keyed,
             options: options(table),
+            temporary: is_temporary(&table.schema),
         })?;
         if keyed {
             push(Entry {
@@ -87,6 +88,7 @@ pub(super) fn fill(catalog: &PgCatalog, wanted: &Wanted, rows: &mut Rows) -> Res
                 access_method: oids::BTREE,
                 kind: "i",
                 columns: table.primary_key.len(),
+                temporary: is_temporary(&table.schema),
                 tuples: sizes.and_then(|sizes| sizes.rows).map_or(-1.0, |rows| rows as f64),
                 ..Entry::default()
             })?;
@@ -100,6 +102,7 @@ pub(super) fn fill(catalog: &PgCatalog, wanted: &Wanted, rows: &mut Rows) -> Res
             owner: roles::owner(catalog, view.id),
             kind: "v",
             columns: view.columns.len(),
+            temporary: is_temporary(&view.schema),
             ..Entry::default()
         })?;
     }
@@ -132,6 +135,7 @@ struct Entry<'a> {
     tuples: f64,
     has_index: bool,
     options: Vec<String>,
+    temporary: bool,
 }
 
 /// What `WITH (…)` said, and the column of PARTITION BY RANGE.

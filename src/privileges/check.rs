@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use catalog::objects::access::DATABASE;
-use catalog::objects::{ObjectId, Objects, Privileges, Relation, RoleDef};
+use catalog::objects::{Definition, ObjectId, Objects, Privileges, Relation, RoleDef, is_temporary};
 
 use super::acl::{held, held_on_column};
 use super::columns::Use;
@@ -13,6 +13,9 @@ use crate::error::{Error, Result, SqlState};
 /// Schemas that everyone may look into; they hold nothing that could be granted.
 const SYSTEM_SCHEMAS: [&str; 2] = ["pg_catalog", "information_schema"];
 
+/// What a session calls the schema of its temporary tables.
+pub(crate) const PG_TEMP: &str = "pg_temp";
+
 /// Catalogs with passwords in them.
 const SECRET_CATALOGS: [&str; 2] = ["pg_authid", "pg_shadow"];
 
@@ -21,12 +24,24 @@ const SECRET_CATALOGS: [&str; 2] = ["pg_authid", "pg_shadow"];
 pub(crate) struct Rights {
     objects: Arc<Objects>,
     role: ObjectId,
+    /// The schema of the session's temporary tables, which is its own whoever's rights count.
+    temporary: Option<Arc<str>>,
 }
 
 impl Rights {
     /// The rights of a role.
     pub(crate) fn new(objects: Arc<Objects>, role: ObjectId) -> Self {
-        Self { objects, role }
+        Self { objects, role, temporary: None }
+    }
+
+    /// In a session that has temporary tables in this schema.
+    pub(crate) fn with_temporary(self, schema: Option<Arc<str>>) -> Self {
+        Self { temporary: schema, ..self }
+    }
+
+    /// The schema that a name stands for: `pg_temp` is that of the session's temporary tables.
+    pub(crate) fn schema_named<'a>(&'a self, name: &'a str) -> &'a str {
+        self.temporary.as_deref().filter(|_| name == PG_TEMP).unwrap_or(name)
     }
 
     /// The role.
@@ -41,7 +56,7 @@ impl Rights {
 
     /// The rights of another role, as a view's query runs with its owner's.
     pub(crate) fn of(&self, role: ObjectId) -> Self {
-        Self { objects: Arc::clone(&self.objects), role }
+        Self { objects: Arc::clone(&self.objects), role, temporary: self.temporary.clone() }
     }
 
     /// The role's definition; `None` if it was dropped, which has no rights then.
@@ -97,11 +112,23 @@ impl Rights {
 
     /// That a privilege on a schema is held: USAGE to name what is in it, CREATE to make something in it.
     pub(crate) fn check_schema(&self, name: &str, privilege: Privileges) -> Result<()> {
-        if self.has_schema(name, privilege) { Ok(()) } else { Err(denied("schema", name)) }
+        if self.has_schema(name, privilege) {
+            return Ok(());
+        }
+        if is_temporary(name) {
+            return Err(Error::new(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                "cannot access temporary tables of other sessions",
+            ));
+        }
+        Err(denied("schema", name))
     }
 
     /// Whether a privilege on a schema is held. A schema that isn't there hides nothing.
     pub(crate) fn has_schema(&self, name: &str, privilege: Privileges) -> bool {
+        if is_temporary(name) {
+            return self.temporary.as_deref() == Some(name) || self.objects.schema(name).is_none();
+        }
         match self.objects.schema(name) {
             Some(schema) => held(&self.objects, self.role, schema.id).privileges.contains(privilege),
             None => true,
@@ -137,8 +164,17 @@ impl Rights {
         self.check_owner(relation.id(), relation.kind(), relation.name())
     }
 
-    /// Whether a table or view concerns the role at all: it has its owner's rights, or some privilege on it.
+    /// Whether a table or view concerns the role at all: it has its owner's rights, or some privilege on it. Another
+    /// session's temporary ones do not.
     pub(crate) fn sees(&self, id: ObjectId) -> bool {
+        let schema = || match self.objects.definition(id)? {
+            Definition::Table(table) => Some(table.schema.clone()),
+            Definition::View(view) => Some(view.schema.clone()),
+            _ => None,
+        };
+        if schema().is_some_and(|schema| is_temporary(&schema) && self.temporary.as_deref() != Some(&schema)) {
+            return false;
+        }
         let on_column = |name: &String| !held_on_column(&self.objects, self.role, id, name).privileges.is_empty();
         self.has_rights_of(self.objects.owner(id))
             || !held(&self.objects, self.role, id).privileges.is_empty()

@@ -16,6 +16,6 @@ mod columns;
 mod membership;
 pub(crate) mod password;
 
-pub(crate) use self::check::{Rights, denied};
+pub(crate) use self::check::{PG_TEMP, Rights, denied};
 pub(crate) use self::columns::{Guarded, Use, uses};
 pub(crate) use self::membership::{is_admin_of, is_member_of, is_member_without_superuser, rights_of};

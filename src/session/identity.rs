@@ -102,7 +102,7 @@ impl Session {
     pub(crate) fn rights(&mut self) -> Result<Rights> {
         let objects = Arc::clone(self.work()?.objects());
         let role = self.login.current(&self.settings, &objects);
-        Ok(Rights::new(objects, role))
+        Ok(Rights::new(objects, role).with_temporary(self.temporary.schema().cloned()))
     }
 
     /// The user that the session speaks for, whatever role it has taken.

@@ -9,6 +9,7 @@ pub(crate) mod prepared;
 mod rows;
 mod running;
 pub(crate) mod settings;
+mod temporary;
 pub(crate) mod views;
 
 use std::collections::HashMap;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use catalog::objects::{ObjectId, TableDef};
+use catalog::objects::{ObjectId, TableDef, is_temporary};
 use catalog::transaction::Savepoint;
 use catalog::{FilesHeld, Transaction};
 use datafusion::arrow::array::RecordBatch;
@@ -39,10 +40,12 @@ pub use self::rows::Rows;
 pub use self::running::Canceller;
 pub(crate) use self::running::Running;
 use self::settings::{Saved, Settings};
+use self::temporary::Temporary;
 use self::views::Views;
 use crate::engine::activity::{Backend, Place};
 use crate::engine::{Caller, Engine, Planner, SessionTables, TextForms};
 use crate::error::{Error, Result, SqlState};
+use crate::privileges::PG_TEMP;
 use crate::statement::{self, Kind, Statement};
 use crate::values::encode::Formatting;
 
@@ -134,6 +137,8 @@ pub struct Session {
     /// Prepared statements, of SQL and of the client's protocol.
     statements: Statements,
     cursors: Cursors,
+    /// Temporary tables.
+    temporary: Temporary,
     canceller: Canceller,
     notices: Notices,
     /// The schemas of the search path that exist, for the functions that tell.
@@ -179,6 +184,7 @@ impl Session {
         };
         Ok(Self {
             functions: functions::all(facts),
+            temporary: Temporary::new(Arc::clone(&engine)),
             engine,
             login,
             asker,
@@ -331,7 +337,7 @@ impl Session {
     /// Ends a statement: commits what it did if it is its own transaction, or undoes it.
     async fn settle(&mut self, outcome: Result<Execution>) -> Result<Execution> {
         let outcome = match outcome {
-            Ok(execution) if self.block == Block::None => self.keep_cursors().await.map(|()| execution),
+            Ok(execution) if self.block == Block::None => self.before_commit().await.map(|()| execution),
             outcome => outcome,
         };
         let ended = match (outcome, self.block) {
@@ -525,7 +531,7 @@ impl Session {
     /// Commits the open block.
     pub(crate) async fn commit(&mut self) -> Result<()> {
         // Before anything is committed: what fails here has failed as a whole.
-        if let Err(e) = self.keep_cursors().await {
+        if let Err(e) = self.before_commit().await {
             self.rollback().await;
             return Err(e);
         }
@@ -574,6 +580,12 @@ impl Session {
             work.rollback().await;
         }
         self.release_tables();
+    }
+
+    /// What is part of a transaction's end.
+    async fn before_commit(&mut self) -> Result<()> {
+        self.keep_cursors().await?;
+        self.end_temporary_rows().await
     }
 
     /// Reads on what the transaction's cursors WITH HOLD still need of it, within the limits of a statement.
@@ -810,30 +822,52 @@ impl Session {
         if let Some(rows) = self.settings.batch_size() {
             options.execution.batch_size = rows;
         }
-        let search_path = self.search_path()?;
+        let (search_path, path) = (self.search_path()?, self.path_as_set()?);
         let rights = self.rights()?;
         self.asker.sees(rights.objects());
         let exists = |schema: &String| {
             view.objects().schema(schema).is_some() || ["pg_catalog", "information_schema"].contains(&schema.as_str())
         };
-        *self.path.write() = search_path.iter().filter(|schema| exists(schema)).cloned().collect();
+        *self.path.write() = path.into_iter().filter(exists).collect();
         let views = Arc::clone(&self.views);
         Ok(self.engine.planner(view, config, &self.functions, views, search_path, zone, rights))
     }
 
-    /// The schemas in which an unqualified name is looked up, in order; `$user` is the schema named like the role
-    /// whose rights count. Schemas that it may not look into are passed over.
+    /// The schemas in which an unqualified name is looked up, in order: that of temporary tables first, unless the
+    /// path says where.
     pub(crate) fn search_path(&mut self) -> Result<Vec<String>> {
+        let mut path = self.path_as_set()?;
+        if let Some(temporary) = self.temporary_schema()?
+            && !path.iter().any(|schema| **schema == *temporary)
+        {
+            path.insert(0, temporary.to_string());
+        }
+        Ok(path)
+    }
+
+    /// The schemas of `search_path`; `$user` is the schema named like the role whose rights count. Schemas that it may
+    /// not look into are passed over.
+    fn path_as_set(&mut self) -> Result<Vec<String>> {
         let rights = self.rights()?;
         let own = rights.definition().map(|role| role.name.clone());
         let path = self.settings.search_path().into_iter();
         let path = path.filter_map(|schema| if schema == "$user" { own.clone() } else { Some(schema) });
-        Ok(rights.visible(path))
+        Ok(rights.visible(path.map(|schema| rights.schema_named(&schema).to_owned())))
+    }
+
+    /// The schemas in which the names in a permanent view are looked up.
+    pub(crate) fn permanent_path(&mut self) -> Result<Vec<String>> {
+        let mut path = self.path_as_set()?;
+        path.retain(|schema| !is_temporary(schema));
+        Ok(path)
     }
 
     /// The schema in which an object without schema is made: the first of the path that exists.
     pub(crate) fn creation_schema(&mut self) -> Result<String> {
-        let path = self.search_path()?;
+        if self.settings.search_path().first().is_some_and(|first| first == PG_TEMP) {
+            return self.temporary_schema_for(None);
+        }
+        let path = self.path_as_set()?;
         let objects = Arc::clone(self.work()?.objects());
         path.into_iter().find(|schema| objects.schema(schema).is_some()).ok_or_else(|| {
             Error::new(SqlState::INVALID_SCHEMA_NAME, "no schema has been selected to create in")

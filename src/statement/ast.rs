@@ -368,6 +368,19 @@ pub struct CreateTable {
     pub as_query: Option<Box<Query>>,
     /// WITH NO DATA: take the query's columns only.
     pub with_no_data: bool,
+    /// TEMPORARY, and what becomes of the table with each commit.
+    pub temporary: Option<OnCommit>,
+}
+
+/// What becomes of a temporary table when a transaction commits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnCommit {
+    /// Nothing.
+    PreserveRows,
+    /// Its rows go.
+    DeleteRows,
+    /// It goes.
+    Drop,
 }
 
 /// A column of CREATE TABLE.
@@ -388,6 +401,8 @@ pub struct Column {
 pub struct CreateView {
     /// Replace a view of that name.
     pub or_replace: bool,
+    /// TEMPORARY.
+    pub temporary: bool,
     /// The view's name.
     pub name: QualifiedName,
     /// The names given to the query's columns, from the left; may be fewer.

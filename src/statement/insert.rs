@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use catalog::objects::{ColumnDef, Privileges, Relation, TableDef};
+use catalog::objects::{ColumnDef, Privileges, Relation, TableDef, is_temporary};
 use catalog::types::PgType;
 use datafusion::arrow::array::{Array, RecordBatch};
 use datafusion::arrow::compute::{cast as arrow_cast, concat};
@@ -65,6 +65,10 @@ pub(super) async fn run(
 
 /// Whether it is one of those that are committed together: rows as they stand in the statement, and not many.
 fn groupable(insert: &ast::Insert, def: &TableDef) -> Result<bool> {
+    // Their transactions may leave no rows.
+    if is_temporary(&def.schema) {
+        return Ok(false);
+    }
     let rows = match insert.source.as_ref().map(|query| query.body.as_ref()) {
         None => 1,
         Some(SetExpr::Values(values)) => values.rows.len(),

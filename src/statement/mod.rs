@@ -34,7 +34,7 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef}
 use datafusion::scalar::ScalarValue;
 
 pub(crate) use self::ast::fold;
-pub use self::ast::{Kind, QualifiedName, Statement};
+pub use self::ast::{Kind, OnCommit, QualifiedName, Statement};
 pub(crate) use self::cursor_ast::{Declare, Direction};
 pub use self::parse::parse;
 use crate::error::{Error, Result, SqlState};
@@ -115,7 +115,7 @@ pub(crate) async fn run(
         Kind::Comment { object, comment } => comment::run(session, object, comment.as_deref()),
         Kind::Set { name, value, local } => setting::set(session, name, value, *local),
         Kind::Reset(target) => setting::reset(session, target),
-        Kind::Discard(target) => setting::discard(session, *target),
+        Kind::Discard(target) => setting::discard(session, *target).await,
         Kind::Show(target) => show::run(session, target, running).await,
         Kind::Call(procedure) => call::run(session, procedure, prepared, params, running).await,
         Kind::Prepare { name, types, statement } => {

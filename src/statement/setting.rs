@@ -37,8 +37,8 @@ pub(super) fn reset(session: &mut Session, target: &ResetTarget) -> Result<Execu
     Ok(Execution::done("RESET"))
 }
 
-/// Runs DISCARD. A session keeps no plans, sequences or temporary tables.
-pub(super) fn discard(session: &mut Session, target: DiscardTarget) -> Result<Execution> {
+/// Runs DISCARD. A session keeps no plans and no sequences.
+pub(super) async fn discard(session: &mut Session, target: DiscardTarget) -> Result<Execution> {
     Ok(Execution::done(match target {
         DiscardTarget::All => {
             if session.in_explicit_block() {
@@ -49,10 +49,14 @@ pub(super) fn discard(session: &mut Session, target: DiscardTarget) -> Result<Ex
             session.settings().reset_all();
             session.statements().clear();
             session.cursors().close_all();
+            session.discard_temporary().await?;
             "DISCARD ALL"
         }
         DiscardTarget::Plans => "DISCARD PLANS",
         DiscardTarget::Sequences => "DISCARD SEQUENCES",
-        DiscardTarget::Temp => "DISCARD TEMP",
+        DiscardTarget::Temp => {
+            session.discard_temporary().await?;
+            "DISCARD TEMP"
+        }
     }))
 }

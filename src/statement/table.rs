@@ -17,11 +17,12 @@ use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::Expr;
 use datafusion::sql::sqlparser::ast;
 
-use super::ast::{Column, CreateTable, fold};
+use super::ast::{Column, CreateTable, OnCommit, fold};
 use super::{Kind, QualifiedName, parse};
 use crate::engine::types::{BARE_NUMERIC, storable};
 use crate::engine::{Engine, Planner, named, suggest};
 use crate::error::{Error, Result, SqlState, nearest};
+use crate::privileges::PG_TEMP;
 use crate::session::{Execution, Session};
 
 /// Runs CREATE TABLE.
@@ -29,6 +30,7 @@ pub(super) async fn create(session: &mut Session, create: &CreateTable) -> Resul
     let tag = if create.as_query.is_some() { "CREATE TABLE AS" } else { "CREATE TABLE" };
     // A query is planned, and its relations are checked, before the place of the table is.
     let schema = match &create.as_query {
+        _ if create.temporary.is_some() => session.temporary_schema_for(create.name.schema.as_deref())?,
         None => creation_schema(session, &create.name)?,
         Some(_) => schema_for(session, &create.name)?,
     };
@@ -64,6 +66,7 @@ pub(super) async fn create(session: &mut Session, create: &CreateTable) -> Resul
     };
     set_layout(&mut def, create)?;
     session.work()?.change(Change::PutTable(def.clone()))?;
+    session.on_commit(def.id, create.temporary.unwrap_or(OnCommit::PreserveRows));
     let Some(plan) = filled else { return Ok(Execution::done(tag)) };
     let rows = if create.with_no_data {
         0
@@ -261,6 +264,7 @@ pub(crate) fn creation_schema(session: &mut Session, name: &QualifiedName) -> Re
 /// [`creation_schema`] before its privileges are checked; never the engine's own.
 fn schema_for(session: &mut Session, name: &QualifiedName) -> Result<String> {
     let schema = match &name.schema {
+        Some(schema) if schema == PG_TEMP => session.temporary_schema_for(Some(schema)),
         Some(schema) if session.work()?.objects().schema(schema).is_some() => Ok(schema.clone()),
         Some(schema) => Err(no_schema(session, schema)?),
         None => session.creation_schema(),
@@ -313,8 +317,10 @@ pub(super) fn no_schema(session: &mut Session, name: &str) -> Result<Error> {
 pub(super) fn find_if_exists(session: &mut Session, name: &QualifiedName) -> Result<Option<Relation>> {
     let path = match &name.schema {
         Some(schema) => {
-            session.rights()?.check_schema(schema, Privileges::USAGE)?;
-            vec![schema.clone()]
+            let rights = session.rights()?;
+            let schema = rights.schema_named(schema);
+            rights.check_schema(schema, Privileges::USAGE)?;
+            vec![schema.to_owned()]
         }
         None => session.search_path()?,
     };

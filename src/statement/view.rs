@@ -1,6 +1,8 @@
 //! CREATE [OR REPLACE] VIEW: planned once to know its columns and what it reads, kept as text.
 
-use catalog::objects::{Change, ColumnDef, ObjectId, Objects, Relation, ViewDef};
+use std::sync::Arc;
+
+use catalog::objects::{Change, ColumnDef, ObjectId, Objects, Relation, ViewDef, is_temporary};
 use catalog::types::PgType;
 use chrono::Utc;
 use datafusion::arrow::datatypes::Schema;
@@ -13,7 +15,20 @@ use crate::session::{Execution, Session};
 /// Runs CREATE VIEW.
 pub(super) async fn create(session: &mut Session, create: &CreateView) -> Result<Execution> {
     let plan = session.planner()?.described(&create.query, &[]).await?;
-    let schema = creation_schema(session, &create.name)?;
+    let mut temporary = create.temporary;
+    let objects = Arc::clone(session.work()?.objects());
+    let reads_temporary = plan.reads.iter().any(|id| {
+        let table = objects.table(*id).map(|table| &table.schema);
+        table.or_else(|| objects.view(*id).map(|view| &view.schema)).is_some_and(|schema| is_temporary(schema))
+    });
+    if reads_temporary && !temporary {
+        session.notice(format!("view \"{}\" will be a temporary view", create.name.name));
+        temporary = true;
+    }
+    let schema = match temporary {
+        true => session.temporary_schema_for(create.name.schema.as_deref())?,
+        false => creation_schema(session, &create.name)?,
+    };
     let existing = match session.work()?.objects().lookup(&schema, &create.name.name) {
         None => None,
         Some(Relation::Table(_)) if create.or_replace => {
@@ -35,7 +50,7 @@ pub(super) async fn create(session: &mut Session, create: &CreateView) -> Result
         check_replacement(existing, &columns)?;
         check_recursion(session.work()?.objects(), existing, &plan.reads)?;
     }
-    let search_path = session.search_path()?;
+    let search_path = if is_temporary(&schema) { session.search_path()? } else { session.permanent_path()? };
     let work = session.work()?;
     let view = ViewDef {
         id: existing.as_ref().map_or_else(|| work.allocate_id(), |view| view.id),

@@ -33,6 +33,14 @@ const SYSTEM_ID: ObjectId = 2202;
 /// The schema of the engine's own tables, which nobody else makes, drops or writes to.
 pub const SYSTEM_SCHEMA: &str = "audience";
 
+/// How the schemas of temporary tables are called, each of which is one session's.
+pub const TEMPORARY_SCHEMAS: &str = "pg_temp_";
+
+/// Whether a schema is one of temporary tables.
+pub fn is_temporary(schema: &str) -> bool {
+    schema.starts_with(TEMPORARY_SCHEMAS)
+}
+
 /// The whole catalog at one log position. Immutable, cheap to clone. The default is that of a new warehouse: empty
 /// schemas `public`, `segments` and `audience`.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ mod views;
 use std::sync::Arc;
 
 use catalog::objects::{
-    AccessDef, Change, ObjectId, Privileges, Relation, SYSTEM_SCHEMA, SchemaDef, TableDef, ViewDef,
+    AccessDef, Change, ObjectId, Privileges, Relation, SYSTEM_SCHEMA, SchemaDef, TableDef, ViewDef, is_temporary,
 };
 
 use self::views::Reshaped;
@@ -20,6 +20,7 @@ use super::alter_ast::{Alter, AlterAction};
 use super::ast::ObjectKind;
 use super::{schema, table};
 use crate::error::{Error, Result, SqlState};
+use crate::privileges::PG_TEMP;
 use crate::session::{Execution, Session};
 
 /// Runs it.
@@ -82,8 +83,12 @@ fn owned(session: &mut Session, alter: &Alter, id: ObjectId) -> Result<Relation>
 }
 
 async fn set_schema(session: &mut Session, relation: &Relation, schema: &str) -> Result<()> {
-    if session.work()?.objects().schema(schema).is_none() {
+    if session.work()?.objects().schema(schema).is_none() && schema != PG_TEMP {
         return Err(table::no_schema(session, schema)?);
+    }
+    if [schema, relation.schema()].into_iter().any(|schema| is_temporary(schema) || schema == PG_TEMP) {
+        let message = "cannot move objects into or out of temporary schemas";
+        return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
     }
     if schema == SYSTEM_SCHEMA {
         return Err(crate::privileges::denied("schema", schema));
@@ -126,7 +131,7 @@ async fn rename_schema(session: &mut Session, name: &str, to: &str) -> Result<()
     let rights = session.rights()?;
     rights.check_owner(old.id, "schema", name)?;
     rights.check_database(Privileges::CREATE)?;
-    if super::drop::BUILT_IN.contains(&name) {
+    if super::drop::BUILT_IN.contains(&name) || is_temporary(name) {
         return Err(Error::unsupported(format!("renaming schema \"{name}\"")));
     }
     let objects = Arc::clone(session.work()?.objects());

@@ -8,7 +8,7 @@ use super::cursor::Cursor;
 use super::query;
 use super::rewrite::is_one_of;
 use crate::error::{Error, Result, SqlState};
-use crate::statement::ast::{Column, CreateTable, QualifiedName, fold};
+use crate::statement::ast::{Column, CreateTable, OnCommit, QualifiedName, fold};
 
 /// What may begin an element of the list besides a column or a key, by its first words.
 const ELEMENTS: [(&[&str], &str); 5] = [
@@ -42,18 +42,35 @@ const KEY_DETAILS: [(&[&str], &str); 6] = [
 ];
 
 /// What may follow the list besides what we take.
-const CLAUSES: [(&[&str], &str); 6] = [
+const CLAUSES: [(&[&str], &str); 5] = [
     (&["INHERITS"], "INHERITS"),
     (&["PARTITION", "OF"], "PARTITION OF"),
     (&["OF"], "OF"),
     (&["USING"], "USING"),
-    (&["ON", "COMMIT"], "ON COMMIT"),
     (&["TABLESPACE"], "TABLESPACE"),
 ];
 
+/// The words between CREATE and TABLE or VIEW that say that it is temporary; GLOBAL and LOCAL mean nothing.
+const TEMPORARY: [&[&str]; 6] = [
+    &["TEMPORARY"],
+    &["TEMP"],
+    &["LOCAL", "TEMPORARY"],
+    &["LOCAL", "TEMP"],
+    &["GLOBAL", "TEMPORARY"],
+    &["GLOBAL", "TEMP"],
+];
+
+/// Whether CREATE TABLE comes next, of a temporary table or another one.
+pub(super) fn at_create_table(cursor: &Cursor<'_>) -> bool {
+    let temporary = TEMPORARY.iter().any(|words| cursor.at(&[&["CREATE"], *words, &["TABLE"]].concat()));
+    temporary || cursor.at(&["CREATE", "TABLE"])
+}
+
 /// CREATE TABLE.
 pub(super) fn create_table(cursor: &mut Cursor<'_>) -> Result<CreateTable> {
-    cursor.expect(&["CREATE", "TABLE"])?;
+    cursor.expect(&["CREATE"])?;
+    let temporary = TEMPORARY.iter().any(|words| cursor.eat(words));
+    cursor.expect(&["TABLE"])?;
     let if_not_exists = cursor.eat(&["IF", "NOT", "EXISTS"]);
     let mut table = empty(cursor.qualified_name()?, if_not_exists);
     let defines = cursor.at_token(&Token::LParen) && !at_name_list(cursor);
@@ -62,7 +79,8 @@ pub(super) fn create_table(cursor: &mut Cursor<'_>) -> Result<CreateTable> {
     } else if cursor.at_token(&Token::LParen) {
         table.column_names = cursor.ident_list()?;
     }
-    let mut with = false;
+    table.temporary = temporary.then_some(OnCommit::PreserveRows);
+    let (mut with, mut on_commit) = (false, false);
     loop {
         refuse(cursor, &CLAUSES)?;
         if table.partition_by.is_none() && defines && cursor.eat(&["PARTITION", "BY"]) {
@@ -72,6 +90,13 @@ pub(super) fn create_table(cursor: &mut Cursor<'_>) -> Result<CreateTable> {
             table.options = options(cursor)?;
         } else if !with && cursor.eat(&["WITHOUT", "OIDS"]) {
             with = true;
+        } else if !on_commit && cursor.at(&["ON", "COMMIT"]) {
+            on_commit = true;
+            let action = self::on_commit(cursor)?;
+            if table.temporary.replace(action).is_none() {
+                let message = "ON COMMIT can only be used on temporary tables";
+                return Err(Error::new(SqlState::INVALID_TABLE_DEFINITION, message));
+            }
         } else {
             break;
         }
@@ -91,6 +116,22 @@ pub(super) fn create_table(cursor: &mut Cursor<'_>) -> Result<CreateTable> {
     Ok(table)
 }
 
+/// ON COMMIT and what follows.
+fn on_commit(cursor: &mut Cursor<'_>) -> Result<OnCommit> {
+    cursor.expect(&["ON", "COMMIT"])?;
+    if cursor.eat(&["DROP"]) {
+        return Ok(OnCommit::Drop);
+    }
+    let action = if cursor.eat(&["DELETE"]) {
+        OnCommit::DeleteRows
+    } else {
+        cursor.expect(&["PRESERVE"])?;
+        OnCommit::PreserveRows
+    };
+    cursor.expect(&["ROWS"])?;
+    Ok(action)
+}
+
 fn empty(name: QualifiedName, if_not_exists: bool) -> CreateTable {
     CreateTable {
         name,
@@ -103,6 +144,7 @@ fn empty(name: QualifiedName, if_not_exists: bool) -> CreateTable {
         column_names: Vec::new(),
         as_query: None,
         with_no_data: false,
+        temporary: None,
     }
 }
 

@@ -13,12 +13,18 @@ use crate::statement::ast::{CommentTarget, CreateView, Kind, ObjectKind, Qualifi
 pub(super) fn create(cursor: &mut Cursor<'_>) -> Result<Kind> {
     if role::at_role(cursor, "CREATE") {
         role::create(cursor)
-    } else if cursor.at(&["CREATE", "TABLE"]) {
+    } else if create_table::at_create_table(cursor) {
         create_table::create_table(cursor).map(Kind::CreateTable)
     } else if cursor.eat(&["CREATE", "VIEW"]) {
-        view(cursor, false)
+        view(cursor, false, false)
+    } else if cursor.eat(&["CREATE", "TEMP", "VIEW"]) || cursor.eat(&["CREATE", "TEMPORARY", "VIEW"]) {
+        view(cursor, false, true)
     } else if cursor.eat(&["CREATE", "OR", "REPLACE", "VIEW"]) {
-        view(cursor, true)
+        view(cursor, true, false)
+    } else if cursor.eat(&["CREATE", "OR", "REPLACE", "TEMP", "VIEW"])
+        || cursor.eat(&["CREATE", "OR", "REPLACE", "TEMPORARY", "VIEW"])
+    {
+        view(cursor, true, true)
     } else if cursor.eat(&["CREATE", "SCHEMA"]) {
         schema(cursor)
     } else {
@@ -26,7 +32,7 @@ pub(super) fn create(cursor: &mut Cursor<'_>) -> Result<Kind> {
     }
 }
 
-fn view(cursor: &mut Cursor<'_>, or_replace: bool) -> Result<Kind> {
+fn view(cursor: &mut Cursor<'_>, or_replace: bool, temporary: bool) -> Result<Kind> {
     let name = cursor.qualified_name()?;
     let columns = if cursor.at_token(&Token::LParen) { cursor.ident_list()? } else { Vec::new() };
     if cursor.at(&["WITH"]) {
@@ -41,7 +47,7 @@ fn view(cursor: &mut Cursor<'_>, or_replace: bool) -> Result<Kind> {
     // Nothing may follow, so that the rest of the text is the query's.
     cursor.expect_end()?;
     let query_text = cursor.rest(here).to_owned();
-    Ok(Kind::CreateView(CreateView { or_replace, name, columns, query, query_text }))
+    Ok(Kind::CreateView(CreateView { or_replace, temporary, name, columns, query, query_text }))
 }
 
 fn schema(cursor: &mut Cursor<'_>) -> Result<Kind> {

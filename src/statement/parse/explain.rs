@@ -38,7 +38,7 @@ fn explained(cursor: &mut Cursor<'_>) -> Result<Kind> {
     if query::at_query(cursor) {
         return query::query(cursor);
     }
-    if cursor.at(&["CREATE", "TABLE"]) {
+    if create_table::at_create_table(cursor) {
         let create = create_table::create_table(cursor)?;
         // Without a query there is nothing to explain: AS is missing here.
         return if create.as_query.is_some() { Ok(Kind::CreateTable(create)) } else { Err(cursor.unexpected()) };
