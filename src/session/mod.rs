@@ -162,6 +162,7 @@ impl Session {
         let (canceller, notices) = (Canceller::default(), Notices::default());
         let (failed, path, statements) = (Arc::default(), Arc::default(), Statements::default());
         let cursors = Cursors::default();
+        let temporary = Temporary::new(Arc::clone(&engine));
         let activity = Arc::clone(engine.activity());
         let asker = Asker::new(login.clone(), settings.shared(), Arc::new(engine.warehouse().newest().objects.clone()));
         let facts = functions::SessionFacts {
@@ -169,6 +170,7 @@ impl Session {
             pid,
             settings: settings.shared(),
             path: Arc::clone(&path),
+            temporary: temporary.listed(),
             activity: Arc::clone(&activity),
             asker: asker.clone(),
             notices: notices.clone(),
@@ -184,7 +186,7 @@ impl Session {
         };
         Ok(Self {
             functions: functions::all(facts),
-            temporary: Temporary::new(Arc::clone(&engine)),
+            temporary,
             engine,
             login,
             asker,
@@ -823,6 +825,7 @@ impl Session {
             options.execution.batch_size = rows;
         }
         let (search_path, path) = (self.search_path()?, self.path_as_set()?);
+        self.list_temporary();
         let rights = self.rights()?;
         self.asker.sees(rights.objects());
         let exists = |schema: &String| {

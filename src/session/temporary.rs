@@ -7,6 +7,8 @@ use std::sync::Arc;
 use catalog::objects::role::POSTGRES;
 use catalog::objects::{Change, ObjectId, Privileges, Relation, SchemaDef, TEMPORARY_SCHEMAS};
 
+use parking_lot::RwLock;
+
 use super::Session;
 use crate::engine::{Engine, removal_of};
 use crate::error::{Error, Result, SqlState};
@@ -20,11 +22,17 @@ pub(super) struct Temporary {
     schema: Option<Arc<str>>,
     /// Tables of which something becomes with each commit.
     on_commit: BTreeMap<ObjectId, OnCommit>,
+    /// Number and name of the schema as the running statement sees it, for functions.
+    listed: Arc<RwLock<Option<(ObjectId, String)>>>,
 }
 
 impl Temporary {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, schema: None, on_commit: BTreeMap::new() }
+        Self { engine, schema: None, on_commit: BTreeMap::new(), listed: Arc::default() }
+    }
+
+    pub(super) fn listed(&self) -> Arc<RwLock<Option<(ObjectId, String)>>> {
+        Arc::clone(&self.listed)
     }
 
     pub(super) fn schema(&self) -> Option<&Arc<str>> {
@@ -45,6 +53,13 @@ impl Session {
     pub(crate) fn temporary_schema(&mut self) -> Result<Option<Arc<str>>> {
         let Some(schema) = self.temporary.schema.clone() else { return Ok(None) };
         Ok(self.work()?.objects().schema(&schema).is_some().then_some(schema))
+    }
+
+    /// Tells the session's functions of the schema.
+    pub(super) fn list_temporary(&self) {
+        let name = self.temporary.schema.clone();
+        let schema = name.and_then(|name| self.work.as_ref()?.objects().schema(&name).cloned());
+        *self.temporary.listed.write() = schema.map(|schema| (schema.id, schema.name.clone()));
     }
 
     /// The schema in which a temporary table is made; made itself if need be.

@@ -24,3 +24,10 @@ SELECT purchase_id FROM purchases WHERE amount < :small ORDER BY 1;
 CREATE VIEW spenders AS SELECT household_id, sum(amount) AS total FROM purchases GROUP BY household_id;
 SELECT * FROM spenders ORDER BY household_id;
 DROP VIEW spenders;
+
+-- Rows in parts, by a cursor.
+\set FETCH_COUNT 2
+SELECT purchase_id, department FROM purchases ORDER BY purchase_id;
+SELECT n FROM generate_series(1, 5) AS g (n) WHERE n > 9;
+SELECT 6 / (3 - n) AS quotient FROM generate_series(1, 2) AS g (n) ORDER BY n;
+\unset FETCH_COUNT

@@ -29,6 +29,14 @@ def main(port):
         )
         assert [len(chunk) for chunk in chunks] == [3000, 3000, 3000, 1000]
 
+        # A cursor of the server, read in parts.
+        streamed = connection.execution_options(stream_results=True, max_row_buffer=500)
+        rows = streamed.execute(text("SELECT n FROM generate_series(1, 5000) AS g (n) WHERE n > :n"), {"n": 10})
+        assert rows.fetchmany(2) == [(11,), (12,)]
+        assert sum(row.n for row in rows) == sum(range(13, 5001))
+        chunks = pandas.read_sql(text("SELECT n FROM generate_series(1, 10000) AS g (n)"), streamed, chunksize=3000)
+        assert [len(chunk) for chunk in chunks] == [3000, 3000, 3000, 1000]
+
         joined = pandas.read_sql(
             text(
                 "SELECT h.name, coalesce(sum(p.amount), 0.00) AS spent FROM households AS h"

@@ -20,9 +20,12 @@ def main(port):
         errors(connection)
         cancel(connection)
         discard(connection)
+        held(connection)
         timeouts(address)
     with psycopg.connect(address) as connection:
         transactions(connection)
+        server_side(connection)
+        temporary(connection)
         pipeline(connection)
     print("psycopg", psycopg.__version__, "ok")
 
@@ -144,6 +147,76 @@ def transactions(connection):
     assert connection.execute("SELECT count(*), min(word) FROM kept").fetchone() == (10, "word 0")
     assert connection.execute("SELECT count(*) FROM households").fetchone() == (4,)
     connection.execute("DROP TABLE kept")
+    connection.commit()
+
+
+def server_side(connection):
+    """Named cursors, which are DECLARE, FETCH, MOVE and CLOSE, and a Describe of the portal."""
+    sql = "SELECT n, 'row ' || n AS label FROM generate_series(1, 5000) AS g (n) WHERE n > %s ORDER BY n"
+    for binary in (False, True):
+        with connection.cursor("rows", binary=binary) as cursor:
+            cursor.itersize = 700
+            cursor.execute(sql, (0,))
+            assert [column.name for column in cursor.description] == ["n", "label"], cursor.description
+            assert cursor.fetchone() == (1, "row 1")
+            assert cursor.fetchmany(2) == [(2, "row 2"), (3, "row 3")]
+            cursor.scroll(10)
+            assert sum(n for n, _ in cursor) == sum(range(14, 5001))
+            assert cursor.fetchall() == []
+            # The same name, once more.
+            cursor.execute(sql, (4998,))
+            assert cursor.fetchall() == [(4999, "row 4999"), (5000, "row 5000")]
+    with connection.cursor("back", scrollable=True) as cursor:
+        cursor.execute(sql, (10,))
+        cursor.scroll(4989, mode="absolute")
+        assert cursor.fetchall() == [(5000, "row 5000")]
+        cursor.scroll(0, mode="absolute")
+        assert cursor.fetchone() == (11, "row 11")
+    with connection.cursor("forward", scrollable=False) as cursor:
+        cursor.execute(sql, (10,))
+        cursor.fetchone()
+        try:
+            cursor.scroll(-1)
+            raise AssertionError("goes back")
+        except psycopg.errors.ObjectNotInPrerequisiteState:
+            connection.rollback()
+    # One that somebody else has opened.
+    connection.execute("DECLARE made CURSOR FOR SELECT 7 AS seven")
+    with psycopg.ServerCursor(connection, "made") as cursor:
+        assert cursor.fetchall() == [(7,)]
+        connection.rollback()
+    try:
+        connection.cursor("late", withhold=False).execute("SELECT 1 / 0 FROM households").fetchone()
+        raise AssertionError("succeeded")
+    except psycopg.errors.DivisionByZero:
+        connection.rollback()
+
+
+def held(connection):
+    """WITH HOLD, in autocommit."""
+    cursor = connection.cursor("held", withhold=True, scrollable=True)
+    cursor.execute("SELECT n FROM generate_series(1, 20000) AS g (n) ORDER BY n")
+    assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    assert cursor.fetchmany(3) == [(1,), (2,), (3,)]
+    connection.execute("SELECT 1")
+    cursor.scroll(19999, mode="absolute")
+    assert cursor.fetchall() == [(20000,)]
+    cursor.scroll(-2)
+    assert cursor.fetchone() == (20000,)
+    names = "SELECT name, is_holdable, is_scrollable FROM pg_cursors"
+    assert connection.execute(names).fetchall() == [("held", True, True)]
+    cursor.close()
+    assert connection.execute(names).fetchall() == []
+
+
+def temporary(connection):
+    with connection.transaction():
+        connection.execute("CREATE TEMP TABLE staged (n integer, word text) ON COMMIT DROP")
+        with connection.cursor() as cursor, cursor.copy("COPY staged FROM STDIN") as copy:
+            for n in range(1000):
+                copy.write_row((n, f"word {n}"))
+        assert connection.execute("SELECT count(*), max(word) FROM staged").fetchone() == (1000, "word 999")
+    assert connection.execute("SELECT to_regclass('staged')").fetchone() == (None,)
     connection.commit()
 
 

@@ -1,10 +1,10 @@
 //! The integration tests: one binary, a module per topic.
 //!
-//! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions`, `sessions`, `catalogs`, `alter`, `cursors`
-//! and `plans` talk to a server inside this process; `cancel`, `memory`, `operation`, `shutdown`, `durability`, `changes`,
-//! `lease` and `load` spawn the real binary, because they look at it from outside or kill it. `reference` compares
-//! functions with figures of other programs, `reference_docs` writes udfs/README.md and runs its examples, `tidy` reads
-//! the sources. `AUDIENCEDB_FULL=1` runs the long tier.
+//! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions`, `sessions`, `catalogs`,
+//! `alter`, `cursors`, `temporary` and `plans` talk to a server inside this process; `cancel`, `memory`, `operation`,
+//! `shutdown`, `durability`, `changes`, `lease` and `load` spawn the real binary, because they look at it from outside or
+//! kill it. `reference` compares functions with figures of other programs, `reference_docs` writes udfs/README.md and
+//! runs its examples, `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
 
 mod alter;
 mod cancel;
@@ -35,6 +35,7 @@ mod roles;
 mod sessions;
 mod shutdown;
 mod slt;
+mod temporary;
 mod tidy;
 mod transactions;
 mod trial;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
     trials.extend(cancel::trials());
     trials.extend(memory::trials());
     trials.extend(cursors::trials());
+    trials.extend(temporary::trials());
     trials.extend(operation::trials());
     trials.extend(shutdown::trials());
     trials.extend(durability::trials());

@@ -1,4 +1,4 @@
-//! `current_schemas(include_implicit)`: the schemas of `search_path`, on request with the one that is always searched.
+//! `current_schemas(include_implicit)`: the schemas of `search_path`, on request with those that are always searched.
 
 use std::sync::Arc;
 
@@ -23,7 +23,10 @@ pub(super) fn function(facts: &Arc<SessionFacts>) -> SessionFunction {
     )
     .taking(
         Signature::exact(vec![DataType::Boolean], Volatility::Stable),
-        &[("include_implicit", "Whether pg_catalog, which is always searched first, is among them.")],
+        &[(
+            "include_implicit",
+            "Whether those that are always searched first are among them: of temporary tables, and pg_catalog.",
+        )],
     )
 }
 
@@ -33,6 +36,10 @@ fn body(facts: &SessionFacts, args: &ScalarFunctionArgs) -> Result<ColumnarValue
     let mut lists = ListBuilder::new(StringBuilder::new());
     for implicit in as_boolean_array(&implicit)? {
         if let Some(implicit) = implicit {
+            let temporary = facts.temporary.read().as_ref().map(|(_, name)| name.clone());
+            if let Some(temporary) = temporary.filter(|name| implicit && !path.contains(name)) {
+                lists.values().append_value(temporary);
+            }
             if implicit && !path.iter().any(|schema| schema == "pg_catalog") {
                 lists.values().append_value("pg_catalog");
             }

@@ -17,6 +17,8 @@ mod pg_cancel_backend;
 mod pg_client_encoding;
 mod pg_encoding_to_char;
 mod pg_is_in_recovery;
+mod pg_is_other_temp_schema;
+mod pg_my_temp_schema;
 mod pg_postmaster_start_time;
 mod pg_size_pretty;
 mod pg_sleep;
@@ -31,6 +33,7 @@ mod version;
 
 use std::sync::Arc;
 
+use catalog::objects::ObjectId;
 use chrono::{DateTime, Utc};
 use datafusion::logical_expr::ScalarUDF;
 use parking_lot::RwLock;
@@ -52,6 +55,8 @@ pub(crate) struct SessionFacts {
     pub(crate) settings: Arc<RwLock<Values>>,
     /// The schemas of `search_path` that exist, as the running statement sees them.
     pub(crate) path: Arc<RwLock<Vec<String>>>,
+    /// The schema of the session's temporary tables, number and name, as the running statement sees it.
+    pub(crate) temporary: Arc<RwLock<Option<(ObjectId, String)>>>,
     /// The live sessions.
     pub(crate) activity: Arc<Activity>,
     /// Who asks.
@@ -77,6 +82,8 @@ pub(crate) fn all(facts: SessionFacts) -> Vec<Arc<ScalarUDF>> {
         pg_client_encoding::function(&facts),
         pg_encoding_to_char::function(&facts),
         pg_is_in_recovery::function(&facts),
+        pg_is_other_temp_schema::function(&facts),
+        pg_my_temp_schema::function(&facts),
         pg_postmaster_start_time::function(&facts),
         pg_size_pretty::function(&facts),
         pg_typeof::function(&facts),
@@ -110,6 +117,7 @@ mod tests {
             pid: 7,
             settings: settings.shared(),
             path: Arc::new(RwLock::new(vec!["segments".to_owned(), "public".to_owned()])),
+            temporary: Arc::new(RwLock::new(Some((77, "pg_temp_77".to_owned())))),
             activity: Arc::default(),
             asker: Asker::of("ana", settings),
             notices: Notices::default(),
@@ -154,7 +162,9 @@ mod tests {
             ("session_user", "ana"),
             ("current_catalog", "audience"),
             ("current_schema()", "segments"),
-            ("current_schemas(true)[1]", "pg_catalog"),
+            ("current_schemas(true)[1]", "pg_temp_77"),
+            ("current_schemas(true)[2]", "pg_catalog"),
+            ("pg_my_temp_schema()", "77"),
             ("current_schemas(false)[2]", "public"),
             ("pg_backend_pid()", "7"),
             ("pg_is_in_recovery()", "false"),
