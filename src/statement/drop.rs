@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catalog::objects::{Change, ObjectId, Objects, Relation, SYSTEM_SCHEMA};
+use catalog::objects::{Change, ObjectId, Objects, Relation, SYSTEM_SCHEMA, is_temporary};
 
 use super::QualifiedName;
 use super::ast::ObjectKind;
@@ -208,10 +208,10 @@ fn kind(object: ObjectKind) -> &'static str {
     }
 }
 
-/// `view segments.vip`, without the schema where it is `public`, as PostgreSQL's messages have it.
+/// `view segments.vip`, without the schema where it is `public` or temporary, as PostgreSQL's messages have it.
 pub(super) fn describe(relation: &Relation) -> String {
     match relation.schema() {
-        "public" => format!("{} {}", relation.kind(), relation.name()),
+        schema if schema == "public" || is_temporary(schema) => format!("{} {}", relation.kind(), relation.name()),
         schema => format!("{} {schema}.{}", relation.kind(), relation.name()),
     }
 }

@@ -30,8 +30,10 @@ mod view;
 
 use std::sync::Arc;
 
+use catalog::objects::is_temporary;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::scalar::ScalarValue;
+use datafusion::sql::sqlparser::ast::TableObject;
 
 pub(crate) use self::ast::fold;
 pub use self::ast::{Kind, OnCommit, QualifiedName, Statement};
@@ -142,7 +144,7 @@ async fn before(session: &mut Session, kind: &Kind) -> Result<()> {
     if !writes(kind) {
         return Ok(());
     }
-    if session.settings().transaction_read_only() {
+    if session.settings().transaction_read_only() && !changes_temporary(session, kind)? {
         let message = format!("cannot execute {} in a read-only transaction", name(kind));
         return Err(Error::new(SqlState::READ_ONLY_SQL_TRANSACTION, message));
     }
@@ -152,6 +154,23 @@ async fn before(session: &mut Session, kind: &Kind) -> Result<()> {
         session.renew_work().await?;
     }
     Ok(())
+}
+
+/// Whether a statement changes the rows of a temporary table and nothing else, which a read-only transaction may.
+fn changes_temporary(session: &mut Session, kind: &Kind) -> Result<bool> {
+    let name = match kind {
+        Kind::Insert(insert) => match &insert.table {
+            TableObject::TableName(name) => QualifiedName::try_from(name)?,
+            _ => return Ok(false),
+        },
+        Kind::Change(change) => QualifiedName::try_from(&change.target)?,
+        Kind::Copy(copy) => match &copy.subject {
+            ast::CopySubject::Table { name, .. } => name.clone(),
+            ast::CopySubject::Query(_) => return Ok(false),
+        },
+        _ => return Ok(false),
+    };
+    Ok(table::find_if_exists(session, &name)?.is_some_and(|relation| is_temporary(relation.schema())))
 }
 
 /// Whether a statement changes the warehouse.
