@@ -15,6 +15,7 @@ mod maintenance;
 mod memory;
 mod names;
 mod operators;
+mod past;
 mod planner;
 mod records;
 mod reg;
@@ -25,6 +26,7 @@ mod spelling;
 mod spill;
 pub(crate) mod suggest;
 mod sum;
+mod travel;
 pub(crate) mod types;
 mod unnest;
 
@@ -72,6 +74,7 @@ pub(crate) use self::rewrite::cast;
 pub(crate) use self::semantics::print::TextForms;
 pub(crate) use self::semantics::{assigned_text, assignment, required};
 use self::spill::SpillFolder;
+pub(crate) use self::travel::{Tell, Travel};
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, Sample};
 pub(crate) use crate::pg_catalog::DATABASE;
@@ -385,8 +388,10 @@ impl Engine {
         search_path: Vec<String>,
         time_zone: Arc<str>,
         rights: Rights,
+        travel: Option<Travel>,
     ) -> Planner {
-        let relations = Arc::new(Relations::new(view.clone(), Arc::clone(&time_zone)));
+        let now = travel.as_ref().map(|travel| travel.at);
+        let relations = Arc::new(Relations::new(view.clone(), Arc::clone(&time_zone), travel));
         let mut state = SessionStateBuilder::new_from_existing(self.template.clone())
             .with_config(config)
             .with_runtime_env(self.statement_runtime())
@@ -398,6 +403,9 @@ impl Engine {
             let _ = FunctionRegistry::register_udf(&mut state, Arc::clone(function));
         }
         state.mark_start_execution();
+        if now.is_some() {
+            state.execution_props_mut().query_execution_start_time = now;
+        }
         let functions = Arc::clone(self.functions.get_or_init(|| Arc::new(EngineFunctions::of(&state))));
         let (search, asks) = (search_path.clone(), rights.clone());
         let catalog = Arc::new(PgCatalog { view, search_path: search, functions, rights: asks });
