@@ -193,3 +193,6 @@ fn commit_path(def: &TableDef, version: i64) -> Path {
 fn by_path(state: &TableState) -> HashMap<&str, &Arc<crate::table::DataFile>> {
     state.files.iter().map(|file| (file.path.as_str(), file)).collect()
 }
+
+#[cfg(test)]
+mod tests;
