@@ -81,6 +81,9 @@ pub enum Error {
     /// A write was asked of something that only reads.
     #[error("{0}")]
     ReadOnly(String),
+    /// What was asked for was there once and has been removed since.
+    #[error("{0}")]
+    Gone(String),
     /// The user's input is wrong.
     #[error("{0}")]
     Invalid(String),

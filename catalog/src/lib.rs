@@ -18,6 +18,7 @@ pub mod lease;
 pub mod log;
 pub mod maintain;
 pub mod objects;
+pub mod past;
 pub mod store;
 pub mod table;
 pub mod transaction;

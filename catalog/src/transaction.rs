@@ -4,11 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use deltalake_core::kernel::Add;
+use futures::StreamExt;
+use futures::stream::BoxStream;
 
 use crate::error::{Error, Result};
 use crate::objects::role::POSTGRES;
 use crate::objects::{AccessDef, Change, ObjectId, Objects};
-use crate::table::{Append, DataFile, TableState, Written};
+use crate::past::{PastTable, TableCommitted};
+use crate::table::{self, Append, DataFile, TableState, Written};
 use crate::warehouse::{Snapshot, Staged, Warehouse};
 
 /// Reads one snapshot of the warehouse plus its own staged changes. Dropped without commit, it leaves nothing but
@@ -18,6 +21,8 @@ pub struct Transaction {
     base: Arc<Snapshot>,
     objects: Arc<Objects>,
     staged: Staged,
+    /// Versions whose files come back with the commit.
+    pasts: Vec<Arc<PastTable>>,
     /// Who owns what it makes.
     owner: ObjectId,
 }
@@ -34,7 +39,14 @@ impl Transaction {
     pub async fn begin(warehouse: &Arc<Warehouse>) -> Result<Self> {
         let base = warehouse.snapshot().await?;
         let objects = Arc::new(base.objects.clone());
-        Ok(Self { warehouse: Arc::clone(warehouse), base, objects, staged: Staged::default(), owner: POSTGRES })
+        Ok(Self {
+            warehouse: Arc::clone(warehouse),
+            base,
+            objects,
+            staged: Staged::default(),
+            pasts: Vec::new(),
+            owner: POSTGRES,
+        })
     }
 
     /// The catalog as this transaction sees it.
@@ -79,6 +91,11 @@ impl Transaction {
 
     /// Stages changes of which none could be without the others.
     pub fn change_together(&mut self, mut changes: Vec<Change>) -> Result<()> {
+        for change in &mut changes {
+            if let Change::PutTable(table) = change {
+                table.number_columns(self.objects.table(table.id).map(AsRef::as_ref));
+            }
+        }
         let made = changes.iter().filter(|change| {
             matches!(change, Change::PutSchema(_) | Change::PutTable(_) | Change::PutView(_))
                 && self.objects.definition(change.id()).is_none()
@@ -128,11 +145,13 @@ impl Transaction {
         let mut removes = removes;
         if let Some(staged) = self.staged.appends.get_mut(&table) {
             // A file of this transaction's own is in no log yet.
-            let own: HashSet<&str> = staged.append.adds.iter().map(|add| add.path.as_str()).collect();
+            let staged_adds = staged.append.adds.iter().chain(&staged.append.restored);
+            let own: HashSet<&str> = staged_adds.map(|add| add.path.as_str()).collect();
             let (mine, committed): (Vec<_>, Vec<_>) =
                 removes.into_iter().partition(|file| own.contains(file.path.as_str()));
             let gone: HashSet<&str> = mine.iter().map(|file| file.path.as_str()).collect();
             staged.append.adds.retain(|add| !gone.contains(add.path.as_str()));
+            staged.append.restored.retain(|add| !gone.contains(add.path.as_str()));
             removes = committed;
         }
         if !removes.is_empty() {
@@ -151,6 +170,31 @@ impl Transaction {
             changes: Vec::new(),
         };
         discard(&self.warehouse, &self.objects, staged.files()).await;
+    }
+
+    /// Stages that files of an earlier version take the place of those that are there. The table is at `version`.
+    pub(crate) fn stage_restored(
+        &mut self,
+        table: ObjectId,
+        removes: Vec<Arc<DataFile>>,
+        adds: Vec<Add>,
+        version: i64,
+    ) {
+        self.change_rows(table, removes, Written::default(), table::RESTORE, Some(version));
+        let rewrite = self.staged.rewrites.entry(table).or_default();
+        rewrite.operation = Some(table::RESTORE);
+        // What this transaction was about to remove just stays.
+        let back: HashSet<&str> = adds.iter().map(|add| add.path.as_str()).collect();
+        let stay = rewrite.removes.iter().filter(|file| back.contains(file.path.as_str()));
+        let stay: HashSet<String> = stay.map(|file| file.path.clone()).collect();
+        rewrite.removes.retain(|file| !stay.contains(&file.path));
+        let restored = adds.into_iter().filter(|add| !stay.contains(&add.path));
+        self.staged.appends.entry(table).or_default().append.restored.extend(restored);
+    }
+
+    /// Keeps the files of a version until the commit.
+    pub(crate) fn hold_past(&mut self, past: Arc<PastTable>) {
+        self.pasts.push(past);
     }
 
     /// Says that what is staged holds only as long as nobody else changes rows of a table that is at `version`.
@@ -254,6 +298,19 @@ impl View {
         match self.staged.appends.get(&id) {
             Some(staged) => Ok(Arc::new(state.with_added(&staged.append, state.version)?)),
             None => Ok(state),
+        }
+    }
+
+    /// One committed version of a table, as for [`Warehouse::table_version`].
+    pub async fn version(&self, id: ObjectId, version: i64) -> Result<Arc<PastTable>> {
+        self.warehouse.table_version(&self.base, id, version).await
+    }
+
+    /// What happened to a table, newest first; nothing if this transaction makes it.
+    pub fn history(&self, id: ObjectId) -> BoxStream<'static, Result<TableCommitted>> {
+        match self.base.objects.table(id) {
+            Some(def) => self.warehouse.table_history(Arc::clone(def), self.base.objects.table_version(id)),
+            None => futures::stream::empty().boxed(),
         }
     }
 

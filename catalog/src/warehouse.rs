@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::TaskContext;
 use datafusion::execution::object_store::ObjectStoreUrl;
@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::lease::{HolderInfo, Lease};
 use crate::log::{Entry, Log, TableCommit};
 use crate::objects::{Change as CatalogChange, ColumnDef, ObjectId, Objects, TableDef};
+use crate::past::Past;
 use crate::store::{Location, Requests, Store, StoreOptions, probe_conditional_put};
 use crate::table::rows::RowTable;
 use crate::table::{
@@ -79,6 +80,8 @@ pub struct Warehouse {
     held: Arc<Mutex<HashMap<ObjectId, usize>>>,
     /// Folders of dropped tables that were found empty.
     pub(crate) emptied: Mutex<HashSet<String>>,
+    /// Who looks back.
+    pub(crate) past: Past,
     /// Held while a table is maintained: one at a time.
     pub(crate) maintenance: tokio::sync::Mutex<()>,
     /// Object ids are handed out before the commit that makes them known.
@@ -96,6 +99,8 @@ struct Committer {
     lease: Option<Lease>,
     /// An entry that is committed but perhaps not yet in all its Delta logs (a crash or the store came in between).
     behind: Option<Entry>,
+    /// When the last entry was committed: the log's times never go back, whatever the clock does.
+    latest: Option<DateTime<Utc>>,
     /// The last put of an entry failed without saying whether it landed: the log must be read before the next one.
     uncertain: bool,
 }
@@ -159,7 +164,8 @@ impl Warehouse {
         let (objects, last) = log.load().await?;
         let position = last.as_ref().map_or(objects.position, |entry| entry.id);
         let next_id = objects.next_id;
-        let committer = Committer { behind: last, ..Committer::default() };
+        let latest = last.as_ref().map(|entry| entry.at);
+        let committer = Committer { behind: last, latest, ..Committer::default() };
         let newest = Arc::new(Snapshot { position, objects });
         Ok(Arc::new(Self {
             store,
@@ -172,6 +178,7 @@ impl Warehouse {
             running: RunningWrites::default(),
             held: Arc::default(),
             emptied: Mutex::default(),
+            past: Past::default(),
             maintenance: tokio::sync::Mutex::default(),
             next_id: AtomicU32::new(next_id),
             writing: AtomicBool::new(false),
@@ -275,6 +282,11 @@ impl Warehouse {
         self.ready(&mut *self.commit.lock().await).await
     }
 
+    /// Tells the tables' logs of a commit that they do not have yet.
+    pub(crate) async fn mend(&self) -> Result<()> {
+        self.catch_up(&mut *self.commit.lock().await).await
+    }
+
     /// Finishes what a crash or a failing store left half told to the Delta logs.
     async fn catch_up(&self, committer: &mut Committer) -> Result<()> {
         if let Some(entry) = committer.behind.take() {
@@ -299,12 +311,14 @@ impl Warehouse {
                 self.next_id.fetch_max(objects.next_id, Ordering::AcqRel);
                 let position = last.as_ref().map_or(objects.position, |entry| entry.id);
                 self.publish(Snapshot { position, objects });
+                committer.latest = last.as_ref().map(|entry| entry.at);
                 committer.behind = last;
                 return Ok(());
             };
             let objects = current.objects.apply_entry(&entry)?;
             self.next_id.fetch_max(objects.next_id, Ordering::AcqRel);
             self.publish(Snapshot { position: entry.id, objects });
+            committer.latest = Some(entry.at);
             committer.behind = Some(entry);
         }
     }
@@ -474,7 +488,7 @@ impl Warehouse {
         }
         let applied = current.objects.apply(&staged.changes)?;
 
-        let at = Utc::now();
+        let at = committer.latest.map_or_else(Utc::now, |latest| latest.max(Utc::now()));
         let id = current.position + 1;
         let mut tables = Vec::new();
         let mut states = Vec::new();
@@ -549,6 +563,7 @@ impl Warehouse {
             committer.uncertain = true;
             return Err(e);
         }
+        committer.latest = Some(at);
         // From here on it is committed: failures below are mended later and are not the caller's.
         for (table, state, append) in states {
             let mut ingested = self.ingested.lock();

@@ -298,7 +298,7 @@ impl Engine {
     fn group_planner(self: &Arc<Self>, work: &Transaction) -> Planner {
         let config = SessionConfig::new().with_default_catalog_and_schema(DATABASE, "public").with_target_partitions(1);
         let rights = Rights::new(Arc::clone(work.objects()), POSTGRES);
-        self.planner(work.view(), config, &[], Arc::new(NoSession), Vec::new(), "UTC".into(), rights)
+        self.planner(work.view(), config, &[], Arc::new(NoSession), Vec::new(), "UTC".into(), rights, None)
     }
 }
 

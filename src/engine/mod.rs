@@ -15,6 +15,7 @@ mod maintenance;
 mod memory;
 mod names;
 mod operators;
+mod past;
 mod planner;
 mod records;
 mod reg;
@@ -26,6 +27,7 @@ mod spill;
 pub(crate) mod suggest;
 mod sum;
 mod temporary;
+mod travel;
 pub(crate) mod types;
 mod unnest;
 
@@ -75,6 +77,7 @@ pub(crate) use self::semantics::{assigned_text, assignment, required};
 use self::spill::SpillFolder;
 use self::temporary::TemporarySchemas;
 pub(crate) use self::temporary::removal_of;
+pub(crate) use self::travel::{Tell, Travel};
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, Sample};
 pub(crate) use crate::pg_catalog::DATABASE;
@@ -392,8 +395,10 @@ impl Engine {
         search_path: Vec<String>,
         time_zone: Arc<str>,
         rights: Rights,
+        travel: Option<Travel>,
     ) -> Planner {
-        let relations = Arc::new(Relations::new(view.clone(), Arc::clone(&time_zone)));
+        let now = travel.as_ref().map(|travel| travel.at);
+        let relations = Arc::new(Relations::new(view.clone(), Arc::clone(&time_zone), travel));
         let mut state = SessionStateBuilder::new_from_existing(self.template.clone())
             .with_config(config)
             .with_runtime_env(self.statement_runtime())
@@ -405,6 +410,9 @@ impl Engine {
             let _ = FunctionRegistry::register_udf(&mut state, Arc::clone(function));
         }
         state.mark_start_execution();
+        if now.is_some() {
+            state.execution_props_mut().query_execution_start_time = now;
+        }
         let functions = Arc::clone(self.functions.get_or_init(|| Arc::new(EngineFunctions::of(&state))));
         let (search, asks) = (search_path.clone(), rights.clone());
         let catalog = Arc::new(PgCatalog { view, search_path: search, functions, rights: asks });

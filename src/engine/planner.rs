@@ -26,7 +26,7 @@ use super::constants;
 use super::names::Names;
 use super::relations::Relations;
 use super::types::CastTypes;
-use super::{reg, rewrite, semantics, spelling};
+use super::{past, reg, rewrite, semantics, spelling};
 use crate::error::{Error, Result, SqlState, nearest, no_type};
 use crate::information_schema::{self, INFORMATION_SCHEMA};
 use crate::pg_catalog::{PG_CATALOG, PgCatalog};
@@ -147,7 +147,8 @@ impl Planner {
     ) -> BoxFuture<'a, Result<Plan>> {
         async move {
             let parameters = &self.typed_by_text(query, parameters)?;
-            let statement = ast::Statement::Query(Box::new(rewrite::prepared(query)?));
+            let mut statement = ast::Statement::Query(Box::new(rewrite::prepared(query)?));
+            let calls = past::calls(&mut statement)?;
             let wrapped = ParserStatement::Statement(Box::new(statement.clone()));
             let (references, _) = resolve_table_references(&wrapped, true)?;
             let mut names = self.names()?;
@@ -156,6 +157,12 @@ impl Planner {
             let mut below = Vec::new();
             let system_columns = spelling::names_system_columns(query);
             for reference in references {
+                if let Some(asked) = calls.get(reference.table()) {
+                    let (id, source) = self.past(asked, search_path, depth, rights).await?;
+                    names.tables.insert(reference, source);
+                    reads.push(id);
+                    continue;
+                }
                 if reference.schema().is_none_or(|schema| schema == PG_CATALOG) {
                     rights.check_catalog(reference.table())?;
                 }
@@ -218,6 +225,11 @@ impl Planner {
         if error.sqlstate != SqlState::UNDEFINED_TABLE {
             return error;
         }
+        let mut named = missing.iter().filter(|name| error.message.contains(name.table()));
+        if named.any(|name| self.was_there(name, search_path)) {
+            return error
+                .with_hint("it was there at the instant of audience.as_of, and has been dropped or renamed since");
+        }
         let hint = missing
             .iter()
             .filter(|name| error.message.contains(name.table()))
@@ -225,6 +237,15 @@ impl Planner {
         match hint {
             Some(hint) => error.with_hint(hint),
             None => error,
+        }
+    }
+
+    /// Whether a relation was there at the instant that is looked back to.
+    fn was_there(&self, name: &TableReference, search_path: &[String]) -> bool {
+        let Some(then) = self.relations.travel().and_then(|travel| travel.then.as_ref()) else { return false };
+        match name.schema() {
+            Some(schema) => then.objects.lookup(schema, name.table()).is_some(),
+            None => search_path.iter().any(|schema| then.objects.lookup(schema, name.table()).is_some()),
         }
     }
 
@@ -338,6 +359,23 @@ impl Planner {
         };
         let (id, source) = (relation.id(), provider_as_source(provider));
         Ok(Some((Some(id), Arc::new(Guarded { relation, source }))))
+    }
+
+    /// The table or view of that name, those of the system's own schemas left out.
+    pub(super) fn find(
+        &self,
+        schema: Option<&str>,
+        name: &str,
+        search_path: &[String],
+        depth: usize,
+    ) -> Result<Option<Relation>> {
+        if let Some(schema) = schema {
+            if depth == 0 {
+                self.rights.check_schema(schema, Privileges::USAGE)?;
+            }
+            return Ok(self.relations.lookup(schema, name));
+        }
+        Ok(search_path.iter().find_map(|schema| self.relations.lookup(schema, name)))
     }
 
     /// A view as the plan of its query against today's tables, read with the rights of the view's owner.

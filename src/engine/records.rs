@@ -134,6 +134,7 @@ impl Engine {
                 return Ok(def);
             }
             let columns = record.columns.iter().map(|(name, pg_type)| ColumnDef {
+                number: 0,
                 name: (*name).to_owned(),
                 pg_type: (*pg_type).to_owned(),
                 not_null: false,
@@ -150,6 +151,7 @@ impl Engine {
                 partition_by: None,
                 options: BTreeMap::new(),
                 comment: Some(record.comment.to_owned()),
+                numbered: 0,
                 created_at: Utc::now(),
             };
             work.change(Change::PutTable(def))?;

@@ -246,6 +246,12 @@ impl SqlState {
     pub const CANNOT_CONNECT_NOW: Self = Self("57P03");
 }
 
+/// Class 72: what was there is no longer.
+impl SqlState {
+    /// An earlier version was asked for, and what it needs has been removed.
+    pub const SNAPSHOT_TOO_OLD: Self = Self("72000");
+}
+
 /// Class F0: how the server was started.
 impl SqlState {
     /// The server's options contradict each other or what is safe.

@@ -44,6 +44,8 @@ pub(super) fn storage(error: &catalog::Error) -> Error {
         // Nothing is wrong with the statement, and it may succeed elsewhere or after a restart.
         Catalog::LeaseLost => with(SqlState::CANNOT_CONNECT_NOW),
         Catalog::ReadOnly(_) => with(SqlState::READ_ONLY_SQL_TRANSACTION),
+        Catalog::Gone(_) => with(SqlState::SNAPSHOT_TOO_OLD)
+            .with_hint("retain and retain_log in [maintenance] of the configuration say how long history is kept"),
         Catalog::Invalid(_) => with(SqlState::INVALID_PARAMETER_VALUE),
         Catalog::Unsupported(_) => with(SqlState::FEATURE_NOT_SUPPORTED),
         Catalog::DiskFull(context) => disk_full(format!("{context}: no space left on the device")),

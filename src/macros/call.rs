@@ -251,7 +251,7 @@ impl Call {
     }
 }
 
-fn text(value: &Expr) -> Option<&str> {
+pub(crate) fn text(value: &Expr) -> Option<&str> {
     match value {
         Expr::Value(value) => match &value.value {
             Value::SingleQuotedString(text) => Some(text),
@@ -281,7 +281,8 @@ fn number(value: &Expr) -> Option<f64> {
     }
 }
 
-fn integer(value: &Expr) -> Option<i64> {
+/// The value of a whole number.
+pub(crate) fn integer(value: &Expr) -> Option<i64> {
     match value {
         Expr::Value(value) => match &value.value {
             Value::Number(digits, _) => digits.to_string().parse().ok(),

@@ -45,6 +45,7 @@ use std::ops::ControlFlow;
 use datafusion::sql::sqlparser::ast::{Query, TableFactor, VisitMut, VisitorMut};
 
 use self::call::Call;
+pub(crate) use self::call::{integer, text};
 use crate::error::{Error, Result};
 use crate::statement::fold;
 

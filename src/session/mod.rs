@@ -19,7 +19,8 @@ use std::time::Duration;
 
 use catalog::objects::{ObjectId, TableDef, is_temporary};
 use catalog::transaction::Savepoint;
-use catalog::{FilesHeld, Transaction};
+use catalog::{FilesHeld, Snapshot, Transaction};
+use chrono::{DateTime, Utc};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use datafusion::logical_expr::ScalarUDF;
@@ -43,7 +44,7 @@ use self::settings::{Saved, Settings};
 use self::temporary::Temporary;
 use self::views::Views;
 use crate::engine::activity::{Backend, Place};
-use crate::engine::{Caller, Engine, Planner, SessionTables, TextForms};
+use crate::engine::{Caller, Engine, Planner, SessionTables, Tell, TextForms, Travel};
 use crate::error::{Error, Result, SqlState};
 use crate::privileges::PG_TEMP;
 use crate::statement::{self, Kind, Statement};
@@ -95,6 +96,9 @@ impl Execution {
 /// How long a transaction that holds one table waits for another.
 const SECOND_LOCK: Duration = Duration::from_secs(5);
 
+/// So many seconds after an instant nothing is committed any more that bears an earlier time.
+const STILL_COMMITTING: i64 = 60;
+
 /// A statement that is its own transaction is tried so often before others that overtook it are its error.
 const TRIES: u32 = 8;
 
@@ -132,6 +136,10 @@ pub struct Session {
     gates: HashMap<ObjectId, OwnedRwLockWriteGuard<()>>,
     /// Rows of the running statement that are to be committed with those of others.
     grouped: Option<(Arc<TableDef>, RecordBatch)>,
+    /// The instant of `audience.as_of`, and the catalog as it was; `None` where the log does not reach back so far.
+    looked_back: Option<(DateTime<Utc>, Option<Arc<Snapshot>>)>,
+    /// The statement is only described: what it would tell is told when it runs.
+    describing: bool,
     /// Savepoints of the open block, oldest first.
     savepoints: Vec<(String, Savepoint, Saved)>,
     /// Prepared statements, of SQL and of the client's protocol.
@@ -199,6 +207,8 @@ impl Session {
             holds: HashMap::new(),
             gates: HashMap::new(),
             grouped: None,
+            looked_back: None,
+            describing: false,
             savepoints: Vec::new(),
             statements,
             cursors,
@@ -240,9 +250,13 @@ impl Session {
         let running = self.canceller.begin(self.settings.statement_timeout());
         let began = self.begin_work().await;
         let described = match &began {
-            Ok(_) => running.race(statement::describe(self, &statement.kind, &declared)).await,
+            Ok(_) => {
+                self.describing = true;
+                running.race(statement::describe(self, &statement.kind, &declared)).await
+            }
             Err(_) => Ok(Default::default()),
         };
+        self.describing = false;
         self.place.rest();
         let began = began?;
         let described = described.map_err(|e| e.locate(&statement));
@@ -449,11 +463,31 @@ impl Session {
 
     /// Takes a snapshot if none is held; says whether it did.
     async fn begin_work(&mut self) -> Result<bool> {
-        if self.work.is_some() {
-            return Ok(false);
+        let begins = self.work.is_none();
+        if begins {
+            self.work = Some(Transaction::begin(self.engine.warehouse()).await?);
         }
-        self.work = Some(Transaction::begin(self.engine.warehouse()).await?);
-        Ok(true)
+        self.look_back().await?;
+        Ok(begins)
+    }
+
+    /// Finds the catalog of the instant of `audience.as_of`.
+    async fn look_back(&mut self) -> Result<()> {
+        let Some(at) = self.settings.as_of() else {
+            self.looked_back = None;
+            return Ok(());
+        };
+        // What is committed this very moment may bear a time of just before.
+        let settled = Utc::now().signed_duration_since(at).num_seconds() > STILL_COMMITTING;
+        if !settled || self.looked_back.as_ref().is_none_or(|(known, _)| *known != at) {
+            self.looked_back = Some((at, self.engine.warehouse().catalog_at(at).await?));
+        }
+        Ok(())
+    }
+
+    /// Whether statements look back to an instant: `audience.as_of` is set.
+    pub(crate) fn looks_back(&self) -> bool {
+        self.settings.as_of().is_some()
     }
 
     /// Ends the statement now running with 57014, from anywhere.
@@ -833,7 +867,12 @@ impl Session {
         };
         *self.path.write() = path.into_iter().filter(exists).collect();
         let views = Arc::clone(&self.views);
-        Ok(self.engine.planner(view, config, &self.functions, views, search_path, zone, rights))
+        let travel = self.looked_back.clone().map(|(at, then)| {
+            let notices = self.notices.clone();
+            let tell: Tell = Arc::new(move |told| notices.push("NOTICE", SqlState::SUCCESSFUL_COMPLETION, told));
+            Travel::new(at, then, (!self.describing).then_some(tell))
+        });
+        Ok(self.engine.planner(view, config, &self.functions, views, search_path, zone, rights, travel))
     }
 
     /// The schemas in which an unqualified name is looked up, in order: that of temporary tables first, unless the

@@ -13,7 +13,7 @@ use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{self, SelectItem, SetExpr};
 
 use super::ast::Call;
-use super::{Kind, maintain, parse, query};
+use super::{Kind, maintain, parse, query, restore};
 use crate::engine::cast;
 use crate::error::{Error, Result, SqlState};
 use crate::session::{Execution, Prepared, Rows, Running, Session};
@@ -40,10 +40,17 @@ const MAINTAIN: Procedure = Procedure {
     columns: &maintain::COLUMNS,
 };
 
+const RESTORE: Procedure = Procedure {
+    schema: "audience",
+    name: "restore",
+    parameters: &[("table_name", ast::DataType::Text), ("version", ast::DataType::BigInt(None))],
+    columns: &restore::COLUMNS,
+};
+
 /// The columns of its answer.
 pub(super) fn columns(call: &Call) -> Result<SchemaRef> {
     let (procedure, _) = resolve(call)?;
-    let fields: Vec<Field> = procedure.columns.iter().map(|name| Field::new(*name, DataType::Int64, false)).collect();
+    let fields: Vec<Field> = procedure.columns.iter().map(|name| Field::new(*name, DataType::Int64, true)).collect();
     Ok(Arc::new(Schema::new(fields)))
 }
 
@@ -65,13 +72,17 @@ pub(super) async fn run(
     params: Vec<ScalarValue>,
     running: Running,
 ) -> Result<Execution> {
-    let (_, arguments) = resolve(call)?;
-    if !session.autocommits() {
+    let (procedure, arguments) = resolve(call)?;
+    let restores = procedure.name == RESTORE.name;
+    if !restores && !session.autocommits() {
         let message = format!("{} cannot run inside a transaction block", call.procedure);
         return Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
     }
     let values = evaluate(session, &arguments, prepared, params).await?;
-    let answer = maintain::run(session, &values).await?;
+    let answer = match restores {
+        true => restore::run(session, &values).await?,
+        false => maintain::run(session, &values).await?.map(Some).to_vec(),
+    };
     let schema = columns(call)?;
     let arrays = answer.iter().map(|count| Arc::new(Int64Array::from(vec![*count])) as ArrayRef).collect();
     let batch = RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(DataFusionError::from)?;
@@ -91,7 +102,7 @@ fn resolve(call: &Call) -> Result<(Procedure, ast::Query)> {
     let named = |procedure: &Procedure| {
         call.procedure.name == procedure.name && call.procedure.schema.as_deref() == Some(procedure.schema)
     };
-    let procedure = Some(MAINTAIN).filter(named).ok_or_else(unknown)?;
+    let procedure = [MAINTAIN, RESTORE].into_iter().find(named).ok_or_else(unknown)?;
     let mut values = vec![None; procedure.parameters.len()];
     for (place, (name, value)) in call.arguments.iter().enumerate() {
         let place = match name {

@@ -20,6 +20,7 @@ mod owner;
 mod parse;
 mod prepared;
 mod query;
+mod restore;
 mod role;
 mod schema;
 mod setting;
@@ -147,6 +148,10 @@ async fn before(session: &mut Session, kind: &Kind) -> Result<()> {
     if session.settings().transaction_read_only() && !changes_temporary(session, kind)? {
         let message = format!("cannot execute {} in a read-only transaction", name(kind));
         return Err(Error::new(SqlState::READ_ONLY_SQL_TRANSACTION, message));
+    }
+    if session.looks_back() {
+        let message = format!("cannot execute {} while audience.as_of is set", name(kind));
+        return Err(Error::new(SqlState::READ_ONLY_SQL_TRANSACTION, message).with_hint("RESET audience.as_of first"));
     }
     // Taken before anything is written, so that who may not write hears it before the work is done.
     session.engine().begin_writing().await?;

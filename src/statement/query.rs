@@ -1,6 +1,5 @@
 //! SELECT, VALUES, TABLE, WITH: planned against the session's snapshot and streamed.
 
-use catalog::View;
 use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::ParamValues;
@@ -11,7 +10,7 @@ use futures::{Stream, StreamExt};
 use std::sync::Arc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::engine::{Planner, interruptible, parameters, same_columns};
+use crate::engine::{Planner, Relations, interruptible, parameters, same_columns};
 use crate::error::{Error, Result, SqlState};
 use crate::session::{Execution, Prepared, Rows, Running, Session};
 
@@ -61,9 +60,9 @@ pub(super) async fn stream(
     // Dropped with the rows, whether they were read to the end or not.
     let end = ended.drop_guard();
     // As long as rows come, the files they come from must not be removed.
-    let read = planner.relations().view().clone();
+    let read = Arc::clone(planner.relations());
     Ok(stream.map(move |batch| {
-        let _: (&DropGuard, &View) = (&end, &read);
+        let _: (&DropGuard, &Relations) = (&end, &read);
         batch.map_err(Error::from)
     }))
 }

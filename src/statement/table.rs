@@ -100,6 +100,7 @@ pub(crate) fn definition(work: &Transaction, schema: String, name: String, colum
     for field in columns.fields() {
         let pg = PgType::from_arrow(field)?;
         defs.push(ColumnDef {
+            number: 0,
             name: field.name().clone(),
             pg_type: pg.to_string(),
             not_null: false,
@@ -117,6 +118,7 @@ pub(crate) fn definition(work: &Transaction, schema: String, name: String, colum
         partition_by: None,
         options: BTreeMap::new(),
         comment: None,
+        numbered: 0,
         created_at: Utc::now(),
     })
 }
@@ -146,6 +148,7 @@ pub(super) fn column(session: &mut Session, planner: &Planner, column: &Column) 
         check_default(planner, default)?;
     }
     Ok(ColumnDef {
+        number: 0,
         not_null: column.not_null,
         pg_type: pg.to_string(),
         default: column.default.as_ref().map(ToString::to_string),

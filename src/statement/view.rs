@@ -70,6 +70,7 @@ pub(super) async fn create(session: &mut Session, create: &CreateView) -> Result
 /// A view's columns. Its types may be ones that no table stores (an interval), so they are kept by PostgreSQL's name.
 pub(super) fn columns(names: &[String], columns: &Schema) -> Vec<ColumnDef> {
     let column = |(name, field): (&String, &_)| ColumnDef {
+        number: 0,
         name: name.clone(),
         pg_type: PgType::from_arrow(field).map_or_else(|_| type_name(field), |pg| pg.to_string()),
         not_null: false,

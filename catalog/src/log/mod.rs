@@ -8,6 +8,7 @@
 
 mod entry;
 mod format;
+mod past;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -160,8 +161,15 @@ impl Log {
         let mut numbers: Vec<u64> = checkpoints.iter().filter_map(|object| number(&object.location)).collect();
         numbers.sort_unstable();
         let Some(&keep) = numbers.len().checked_sub(2).and_then(|at| numbers.get(at)) else { return Ok(Vec::new()) };
+        // Who looks back needs a checkpoint before the entries that are left.
+        let entries = list(log_folder()).await?;
+        let young = entries.iter().filter(|object| object.last_modified >= cutoff);
+        let keep = match young.filter_map(|object| number(&object.location)).min().filter(|young| *young < keep) {
+            Some(young) => numbers.iter().rev().find(|number| **number < young).copied().unwrap_or(0),
+            None => keep,
+        };
         let mut superseded = Vec::new();
-        for mut objects in [list(log_folder()).await?, checkpoints] {
+        for mut objects in [entries, checkpoints] {
             objects.retain(|object| number(&object.location).is_some_and(|number| number < keep));
             objects.sort_by_key(|object| number(&object.location));
             // None may be missing in the middle: one that is younger keeps those behind it.
@@ -202,6 +210,11 @@ impl Log {
     /// The newest checkpoint and its position; a new warehouse at position 0 if there is none.
     async fn read_checkpoint(&self) -> Result<(Objects, u64)> {
         let Some(id) = self.newest(&checkpoint_folder(), None).await? else { return Ok((Objects::default(), 0)) };
+        Ok((self.checkpointed(id).await?, id))
+    }
+
+    /// The catalog of a checkpoint.
+    async fn checkpointed(&self, id: u64) -> Result<Objects> {
         let path = checkpoint_path(id);
         let bytes = self
             .store
@@ -219,7 +232,7 @@ impl Log {
         if (found.id, found.objects.position) != (id, id) {
             return Err(Error::corrupt(path.to_string(), format!("it holds checkpoint {}", found.id)));
         }
-        Ok((found.objects, id))
+        Ok(found.objects)
     }
 
     /// The largest number among the objects of a folder, of those after `offset` if there is one.

@@ -38,6 +38,7 @@ fn create() -> Entry {
         partition_by: None,
         options: Default::default(),
         comment: None,
+        numbered: 0,
         created_at: at(),
     };
     Entry::new(1, at(), 1, "test", vec![Change::PutTable(table)], vec![commit(0)])

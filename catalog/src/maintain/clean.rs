@@ -54,6 +54,7 @@ pub(super) async fn shorten_log(
     let keep = recent
         .map(|(version, ..)| *version)
         .chain(read_here.map(|snapshot| snapshot.objects.table_version(state.def.id)))
+        .chain(warehouse.past.read_of(state.def.id).iter().map(|read| read.version))
         .fold(state.version, i64::min);
     let base = numbered.iter().filter(|(version, checkpoint, _)| *checkpoint && *version <= keep);
     let Some(base) = base.map(|(version, ..)| *version).max() else { return Ok(()) };
@@ -85,6 +86,7 @@ pub(super) async fn vacuum(
     done: &mut Maintained,
 ) -> Result<()> {
     let cutoff = before(retain)?;
+    let _others_wait = warehouse.past.cleaning.write().await;
     // In this order: a file that is listed belongs to a write that still runs, or it was committed before the table's
     // versions are looked at, or it is nobody's.
     let folder = Path::from(state.def.path.as_str());
@@ -98,6 +100,9 @@ pub(super) async fn vacuum(
             let version = warehouse.table(&snapshot, state.def.id).await?;
             needed.extend(version.files.iter().map(|file| file.path.clone()));
         }
+    }
+    for version in warehouse.past.read_of(state.def.id) {
+        needed.extend(version.files.iter().map(|file| file.path.clone()));
     }
     let (removed, remembered) = table::tombstones(&warehouse.store.root, &state.def, state.version).await?;
     if retain > remembered {

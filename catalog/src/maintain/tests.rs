@@ -10,6 +10,7 @@ use crate::table::DataFile;
 
 fn table() -> TableDef {
     let column = |name: &str, pg_type: &str| ColumnDef {
+        number: 0,
         name: name.into(),
         pg_type: pg_type.into(),
         not_null: true,
@@ -26,6 +27,7 @@ fn table() -> TableDef {
         partition_by: Some("ts".into()),
         options: BTreeMap::new(),
         comment: None,
+        numbered: 0,
         created_at: Utc::now(),
     }
 }

@@ -35,6 +35,10 @@ pub struct SchemaDef {
 pub struct ColumnDef {
     /// Name, unique in its relation.
     pub name: String,
+    /// What a table's column is known by under any name; no other column of the table has had it. 0 in a view, in a
+    /// definition that is not staged yet, and in tables of before there were numbers.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub number: u32,
     /// Declared type as PostgreSQL's `format_type` prints it.
     pub pg_type: String,
     /// Whether NULL is refused.
@@ -67,11 +71,30 @@ pub struct TableDef {
     pub options: BTreeMap<String, String>,
     /// Text of `COMMENT ON`.
     pub comment: Option<String>,
+    /// The largest number that a column has been given.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub numbered: u32,
     /// When the table was created. Never changes.
     pub created_at: DateTime<Utc>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 impl TableDef {
+    /// Gives a number to each new column. Those of a table of before there were numbers stay without.
+    pub(crate) fn number_columns(&mut self, before: Option<&Self>) {
+        let unnumbered = |name: &str| {
+            before.is_some_and(|before| before.columns.iter().any(|old| old.number == 0 && old.name == name))
+        };
+        for column in self.columns.iter_mut().filter(|column| column.number == 0 && !unnumbered(&column.name)) {
+            self.numbered += 1;
+            column.number = self.numbered;
+        }
+    }
+
     /// Whether rows made for one definition fit the other: same columns, same layout.
     pub fn same_rows(&self, other: &Self) -> bool {
         let columns = |def: &Self| -> Vec<(String, String, bool)> {

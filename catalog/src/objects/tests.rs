@@ -15,6 +15,7 @@ fn table(id: ObjectId, schema: &str, name: &str) -> TableDef {
         name: name.into(),
         path: format!("tables/{id}"),
         columns: vec![ColumnDef {
+            number: 0,
             name: "k".into(),
             pg_type: "text".into(),
             not_null: true,
@@ -25,6 +26,7 @@ fn table(id: ObjectId, schema: &str, name: &str) -> TableDef {
         partition_by: None,
         options: BTreeMap::new(),
         comment: None,
+        numbered: 0,
         created_at: at(),
     }
 }

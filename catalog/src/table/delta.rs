@@ -3,7 +3,7 @@
 //! Writing is plain JSON under our own commit protocol (see the warehouse log); reading is delta-rs's log replay,
 //! which knows checkpoints and what foreign writers may have added. Protocol: reader 1, writer 2.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ use crate::types::PgType;
 
 /// The operation of a commit that rewrites files and changes no data.
 pub(crate) const OPTIMIZE: &str = "OPTIMIZE";
+/// The operation of a commit that brings an earlier version's rows back.
+pub(crate) const RESTORE: &str = "RESTORE";
 /// The operation of a commit that only adds rows.
 pub(crate) const WRITE: &str = "WRITE";
 /// The operation of a commit that only changes what the table says of its columns.
@@ -40,6 +42,8 @@ pub(crate) const ALTER: &str = "ALTER TABLE";
 pub struct Append {
     /// Files to add.
     pub adds: Vec<Add>,
+    /// Files of an earlier version that come back. They are not this transaction's to remove.
+    pub(crate) restored: Vec<Add>,
     /// `(application id, version)` pairs that make a retry recognisable.
     pub transactions: Vec<(String, i64)>,
     /// Keeps the files from being taken for orphans until they are committed or given up.
@@ -48,7 +52,7 @@ pub struct Append {
 
 impl Append {
     pub(crate) fn is_empty(&self) -> bool {
-        self.adds.is_empty() && self.transactions.is_empty()
+        self.adds.is_empty() && self.restored.is_empty() && self.transactions.is_empty()
     }
 }
 
@@ -147,6 +151,7 @@ pub(crate) fn commit(
         Vec::with_capacity(first.len() + append.adds.len() + rewrite.adds.len() + rewrite.removes.len() + 2);
     // What rows were meant is nobody's business: a condition can hold what is to be forgotten.
     let parameters = if operation == WRITE { json!({"mode": "Append"}) } else { json!({"predicate": "[]"}) };
+    let rows_removed: Option<u64> = rewrite.removes.iter().map(|file| file.rows).sum();
     lines.push(
         json!({"commitInfo": {
             "timestamp": at.timestamp_millis(),
@@ -154,6 +159,8 @@ pub(crate) fn commit(
             "operationParameters": parameters,
             "engineInfo": concat!("audiencedb/", env!("CARGO_PKG_VERSION")),
             "audiencedb.transaction": entry,
+            "audiencedb.committed_at": at.timestamp_micros(),
+            "audiencedb.rows_removed": rows_removed,
         }})
         .to_string(),
     );
@@ -176,7 +183,7 @@ pub(crate) fn commit(
             .to_string(),
         );
     }
-    for add in append.adds.iter().chain(&rewrite.adds) {
+    for add in append.adds.iter().chain(&append.restored).chain(&rewrite.adds) {
         lines.push(serde_json::to_string(&Action::Add(add.clone())).map_err(json)?);
     }
     lines.push(String::new());
@@ -235,6 +242,30 @@ pub(crate) async fn load(
     }
     let version = i64::try_from(state.version()).map_err(|e| Error::Internal(e.to_string()))?;
     Ok(Loaded { version, id: state.metadata().id().into(), files })
+}
+
+/// The actions that added these files of a table version, by their paths in the store.
+pub(crate) async fn adds(
+    root: &Arc<dyn ObjectStore>,
+    table: &TableDef,
+    version: i64,
+    paths: &HashSet<&str>,
+) -> Result<Vec<Add>> {
+    let delta = open(root, table, Some(version)).await?;
+    let state = delta.snapshot().map_err(|e| failure(table, e))?;
+    let mut adds = Vec::with_capacity(paths.len());
+    for view in state.log_data().iter() {
+        let path = view.object_store_path().to_string();
+        if paths.contains(path.as_str()) {
+            #[expect(deprecated, reason = "the only way to a file's tags, which say how it is sorted")]
+            let mut add = view.add_action();
+            // It is spelt for the log when it is written.
+            add.path = path;
+            add.data_change = true;
+            adds.push(add);
+        }
+    }
+    Ok(adds)
 }
 
 /// The version an application last committed to a table, `None` if it never did.

@@ -18,7 +18,8 @@ use object_store::path::Path;
 pub(crate) use self::change::change;
 pub use self::change::{Change, Changed, Twice};
 pub(crate) use self::delta::{
-    ALTER, Description, Loaded, OPTIMIZE, WRITE, checkpoint, commit, creation, load, metadata, tombstones, transaction,
+    ALTER, Description, Loaded, OPTIMIZE, RESTORE, WRITE, adds, checkpoint, commit, creation, load, metadata,
+    tombstones, transaction,
 };
 pub use self::delta::{Append, Rewrite};
 pub use self::file::DataFile;
@@ -99,10 +100,11 @@ impl TableState {
     /// This version with more files.
     pub fn with_added(&self, append: &Append, version: i64) -> Result<Self> {
         let mut files = self.files.as_ref().clone();
-        for add in &append.adds {
+        for add in append.adds.iter().chain(&append.restored) {
             files.push(Arc::new(DataFile::from_add(add, &self.schema)?));
         }
-        let data_version = if append.adds.is_empty() { self.data_version } else { version };
+        let data_version =
+            if append.adds.is_empty() && append.restored.is_empty() { self.data_version } else { version };
         Ok(Self { version, data_version, files: Arc::new(files), ..self.clone() })
     }
 

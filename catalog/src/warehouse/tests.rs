@@ -25,7 +25,7 @@ async fn open(folder: &FsPath) -> Arc<Warehouse> {
 }
 
 fn column(name: &str, pg_type: &str) -> ColumnDef {
-    ColumnDef { name: name.into(), pg_type: pg_type.into(), not_null: false, default: None, comment: None }
+    ColumnDef { number: 0, name: name.into(), pg_type: pg_type.into(), not_null: false, default: None, comment: None }
 }
 
 fn table() -> TableDef {
@@ -39,6 +39,7 @@ fn table() -> TableDef {
         partition_by: None,
         options: BTreeMap::new(),
         comment: None,
+        numbered: 0,
         created_at: Utc::now(),
     }
 }

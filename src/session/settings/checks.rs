@@ -125,7 +125,7 @@ pub(super) fn isolation(text: &str, _: &Basis<'_>) -> Result<String, Rejection> 
 mod tests {
     use super::*;
 
-    const BASIS: &Basis<'static> = &Basis { current: "", reset: "" };
+    const BASIS: &Basis<'static> = &Basis { current: "", reset: "", zone: "UTC" };
 
     #[test]
     fn encodings() {

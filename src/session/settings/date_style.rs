@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     fn set(text: &str) -> Option<String> {
-        check(text, &Basis { current: "SQL, DMY", reset: "ISO, MDY" }).ok()
+        check(text, &Basis { current: "SQL, DMY", reset: "ISO, MDY", zone: "UTC" }).ok()
     }
 
     #[test]

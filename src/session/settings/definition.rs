@@ -80,6 +80,8 @@ pub struct Basis<'a> {
     pub current: &'a str,
     /// The value that RESET gives.
     pub reset: &'a str,
+    /// The time zone of the session.
+    pub zone: &'a str,
 }
 
 /// Why a text is not a value of a setting.

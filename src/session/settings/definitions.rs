@@ -4,6 +4,7 @@
 //! acts on it. A setting nobody acts on is not added: nothing is accepted and ignored. Where only one value tells
 //! the truth today, [`Definition::only`] refuses the others with the reason.
 
+use super::as_of;
 use super::checks;
 use super::date_style;
 use super::definition::{Definition, Kind};
@@ -16,6 +17,7 @@ use super::units::Unit;
 pub(super) enum Key {
     ApplicationName,
     ArrayNulls,
+    AsOf,
     BatchSize,
     PushdownFilters,
     TargetPartitions,
@@ -140,6 +142,14 @@ pub(super) static DEFINITIONS: &[Definition] = &[
         "an unquoted NULL in the text of an array is a null element",
     )
     .only("on", "NULL in the text of an array is always a null element"),
+    setting(
+        Key::AsOf,
+        AUDIENCE,
+        "audience.as_of",
+        Kind::Text(as_of::check),
+        "",
+        "instant that statements look back to: now() is this instant, tables are read as they were then; empty is now",
+    ),
     setting(
         Key::BatchSize,
         AUDIENCE,

@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn lists_keep_their_names() {
-        let basis = Basis { current: "", reset: "" };
+        let basis = Basis { current: "", reset: "", zone: "UTC" };
         let shown = |text| check_list(text, &basis).ok();
         assert_eq!(shown("\"$user\", public").as_deref(), Some("\"$user\", public"));
         assert_eq!(shown("Segments ,\"My \"\"x\"\"\"").as_deref(), Some("segments, \"My \"\"x\"\"\""));

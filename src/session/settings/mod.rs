@@ -7,6 +7,7 @@
 //! A key design decision: there is no setting that is accepted and ignored. Where PostgreSQL's tools set something
 //! of which we only do one value, that value is accepted and every other is refused with the reason (0A000).
 
+mod as_of;
 mod checks;
 mod custom;
 mod date_style;
@@ -20,6 +21,7 @@ mod values;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use datafusion::config::ConfigNonZeroUsize;
 use parking_lot::RwLock;
 
@@ -187,6 +189,11 @@ impl Settings {
     /// The time zone as Arrow names it: `Europe/Berlin`, or `+05:30` counted east of Greenwich.
     pub(crate) fn time_zone(&self) -> String {
         time_zone::arrow_name(self.values.read().text(Key::TimeZone))
+    }
+
+    /// The instant that statements look back to; `None` is now.
+    pub(crate) fn as_of(&self) -> Option<DateTime<Utc>> {
+        as_of::instant(self.values.read().text(Key::AsOf))
     }
 
     /// The schemas that names are looked up in, first to last; `$user` stands for the schema named like the user.

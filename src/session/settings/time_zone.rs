@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     fn set(text: &str) -> Option<String> {
-        check(text, &Basis { current: "", reset: "" }).ok()
+        check(text, &Basis { current: "", reset: "", zone: "UTC" }).ok()
     }
 
     #[test]

@@ -301,7 +301,7 @@ impl Values {
 
     fn basis(&self, definition: &Definition) -> OwnedBasis {
         let reset = definition.display(&self.slot(definition.key).reset.0);
-        OwnedBasis { current: self.show(definition), reset }
+        OwnedBasis { current: self.show(definition), reset, zone: self.text(Key::TimeZone).to_owned() }
     }
 
     // `slots` has an entry for every key, at the key's place: a test of the definitions holds them together.
@@ -317,7 +317,7 @@ impl Values {
 /// A setting's value when nobody says anything. A test checks that every default is one; a text that is none would be
 /// shown as it stands.
 fn boot(definition: &Definition) -> Value {
-    let basis = Basis { current: definition.boot, reset: definition.boot };
+    let basis = Basis { current: definition.boot, reset: definition.boot, zone: "UTC" };
     definition.check(definition.boot, &basis).unwrap_or_else(|_| Value::Text(definition.boot.to_owned()))
 }
 
@@ -329,11 +329,12 @@ fn unchangeable(definition: &Definition) -> Error {
 struct OwnedBasis {
     current: String,
     reset: String,
+    zone: String,
 }
 
 impl OwnedBasis {
     fn as_basis(&self) -> Basis<'_> {
-        Basis { current: &self.current, reset: &self.reset }
+        Basis { current: &self.current, reset: &self.reset, zone: &self.zone }
     }
 }
 
@@ -364,7 +365,7 @@ mod tests {
     fn every_default_is_a_value_and_shows_as_written() {
         let values = Values::new();
         for definition in DEFINITIONS {
-            let basis = Basis { current: definition.boot, reset: definition.boot };
+            let basis = Basis { current: definition.boot, reset: definition.boot, zone: "UTC" };
             assert!(definition.check(definition.boot, &basis).is_ok(), "{}", definition.name);
             assert_eq!(values.show(definition), definition.boot, "{}", definition.name);
         }

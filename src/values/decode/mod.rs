@@ -37,6 +37,11 @@ pub(crate) fn decode(bytes: Option<&[u8]>, binary: bool, oid: u32, target: &Fiel
     }
 }
 
+/// The text of a timestamptz as a scalar; without an offset it is a time in `zone`.
+pub(crate) fn instant(text: &str, zone: Zone) -> Result<ScalarValue> {
+    datetime::timestamptz(text.as_bytes(), false, zone)
+}
+
 /// NULL of the client's type; a NULL loses nothing in the plan's own type where the client's says less.
 fn null(oid: u32, target: &Field) -> Result<ScalarValue> {
     let same = PgType::of(target).oid == oid && !target.data_type().is_null();
