@@ -18,6 +18,7 @@ pub mod lease;
 pub mod log;
 pub mod maintain;
 pub mod objects;
+pub mod search;
 pub mod store;
 pub mod table;
 pub mod transaction;
