@@ -8,6 +8,7 @@ mod array_length;
 pub(crate) mod changes;
 mod compute;
 mod constants;
+mod erasures;
 mod filter_pushdown;
 mod group;
 mod interrupt;
@@ -61,6 +62,7 @@ pub(crate) use self::accounts::has_expired;
 use self::activity::Activity;
 use self::admission::Admission;
 pub use self::admission::AdmissionOptions;
+pub(crate) use self::erasures::{Request as ErasureRequest, Stage as ErasureStage};
 use self::compute::Compute;
 pub(crate) use self::interrupt::interruptible;
 pub(crate) use self::maintenance::Trigger;
@@ -146,6 +148,8 @@ pub struct Engine {
     table_locks: Mutex<HashMap<ObjectId, Arc<tokio::sync::Mutex<()>>>>,
     /// What small inserts pass to reach a table without a key; closed while its files are all written anew.
     table_gates: Mutex<HashMap<ObjectId, Arc<tokio::sync::RwLock<()>>>>,
+    /// Whom erasures that are not finished are about.
+    erased: erasures::Remembered,
     /// Small inserts that are committed together.
     groups: group::Groups,
     /// Removed with the engine.
@@ -231,6 +235,7 @@ impl Engine {
             activity,
             table_locks: Mutex::default(),
             table_gates: Mutex::default(),
+            erased: erasures::Remembered::default(),
             groups: group::Groups::default(),
             _spill: spill,
         }))

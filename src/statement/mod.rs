@@ -10,6 +10,7 @@ mod comment;
 mod conflict;
 mod copy;
 mod drop;
+mod erase;
 mod explain;
 mod grant;
 mod insert;

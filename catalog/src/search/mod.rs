@@ -25,7 +25,7 @@ use self::reader::Stored;
 use crate::error::{Error, Result};
 use crate::objects::ObjectId;
 use crate::table::write_of;
-use crate::transaction::Transaction;
+use crate::transaction::View;
 use crate::warehouse::Warehouse;
 
 /// Rows that are decoded at a time.
@@ -72,13 +72,13 @@ impl Warehouse {
         Ok(found)
     }
 
-    /// What is left of rows of `tables` that were changed, deleted or dropped before, as the transaction sees them.
-    pub async fn remains(&self, work: &Transaction, tables: &[ObjectId], keys: &Keys) -> Result<Remains> {
+    /// What is left of rows of `tables` that were changed, deleted or dropped before the snapshot of `view`.
+    pub async fn remains(&self, view: &View, tables: &[ObjectId], keys: &Keys) -> Result<Remains> {
         let mut remains = Remains::default();
         let running = self.running.all();
         for id in tables {
-            let Some(def) = work.base().objects.table(*id) else { continue };
-            let state = self.table(work.base(), *id).await?;
+            let Some(def) = view.base().objects.table(*id) else { continue };
+            let state = self.table(view.base(), *id).await?;
             let needed: BTreeSet<&str> = state.files.iter().map(|file| file.path.as_str()).collect();
             let folder = Path::from(def.path.as_str());
             let mut told = false;
@@ -100,7 +100,7 @@ impl Warehouse {
                 remains.logs.push(def.path.clone());
             }
         }
-        for (path, _) in work.base().objects.dropped() {
+        for (path, _) in view.base().objects.dropped() {
             let objects = self.list_all(Some(&Path::from(path.as_str()))).await?;
             let mut holds = false;
             for object in &objects {
