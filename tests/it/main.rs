@@ -13,6 +13,7 @@ mod changes;
 mod copy;
 mod demo;
 mod durability;
+mod erasure;
 mod hints;
 mod inserts;
 mod lease;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
     trials.extend(alter::trials());
     trials.extend(lease::trials());
     trials.extend(maintenance::trials());
+    trials.extend(erasure::trials());
     trials.extend(reference::trials());
     trials.extend(reference_attribution::trials());
     trials.extend(reference_behaviour::trials());
