@@ -24,6 +24,7 @@ pub fn trials() -> Vec<Trial> {
         trial("erasure::writers", writers),
         trial("erasure::whose_and_what", whose_and_what),
         trial("erasure::elsewhere", elsewhere),
+        trial("erasure::logs_tell_nothing", logs_tell_nothing),
         trial("erasure::killed", killed),
     ]
 }
@@ -353,6 +354,27 @@ async fn elsewhere() -> Outcome {
     same("state", state.as_str(), "verified")?;
     drop(client);
     served.stop().await
+}
+
+/// The server's log has neither statements nor what their errors say, and spills leave nothing behind.
+async fn logs_tell_nothing() -> Outcome {
+    let folder = TempDir::new()?;
+    let mut server = Server::start(&folder.path().join("data"))?;
+    let client = server.connect().await?;
+    fill(&client).await?;
+    let again = format!("INSERT INTO profiles VALUES ('{KEY}', 'mail-0017@example.org', NULL, NULL)");
+    refused(client.batch_execute(&again).await, "23505")?;
+    refused(client.batch_execute(&format!("SELECT '{KEY}'::integer")).await, "22P02")?;
+    client.batch_execute(&format!("CALL audience.erase('{KEY}', grace => '0')")).await?;
+    drop(client);
+    server.terminate()?;
+    server.wait(Duration::from_secs(60))?;
+    let log = server.log(Duration::from_secs(60))?;
+    ensure(log.contains("23505") && log.contains("22P02"), format_args!("the log is another: {log}"))?;
+    for mark in MARKS {
+        ensure(!log.contains(mark), format_args!("{mark} is in the log:\n{log}"))?;
+    }
+    Ok(())
 }
 
 /// Killed anywhere, an erasure is there or is not, and the next writer goes on with it.
