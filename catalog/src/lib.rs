@@ -19,6 +19,7 @@ pub mod log;
 pub mod maintain;
 pub mod objects;
 pub mod past;
+pub mod search;
 pub mod store;
 pub mod table;
 pub mod transaction;

@@ -281,6 +281,11 @@ impl View {
         &self.warehouse
     }
 
+    /// The snapshot below what is staged.
+    pub(crate) fn base(&self) -> &Arc<Snapshot> {
+        &self.base
+    }
+
     /// A table's files, its own staged ones included.
     pub async fn table(&self, id: ObjectId) -> Result<Arc<TableState>> {
         let def = self.objects.table(id).ok_or_else(|| Error::Internal(format!("no table with id {id}")))?;

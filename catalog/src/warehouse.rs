@@ -486,6 +486,7 @@ impl Warehouse {
         if let Some((id, _)) = moved.into_iter().find(|(id, _)| self.files_are_held(**id)) {
             return Err(concurrent(&format!("the table with id {id}")));
         }
+        check_erased(&current.objects, &staged)?;
         let applied = current.objects.apply(&staged.changes)?;
 
         let at = committer.latest.map_or_else(Utc::now, |latest| latest.max(Utc::now()));
@@ -603,6 +604,24 @@ impl Warehouse {
 
 fn concurrent(what: &str) -> Error {
     Error::Conflict(format!("could not serialize access: {what} was changed by a concurrent transaction"))
+}
+
+/// That no file comes back that an erasure is about to remove: a version from before it can't be made the newest.
+fn check_erased(objects: &Objects, staged: &Staged) -> Result<()> {
+    let gone: HashSet<&str> = objects.erasures().flat_map(|erasure| &erasure.objects).map(String::as_str).collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    for (id, adds) in staged.files() {
+        let Some(def) = objects.table(id) else { continue };
+        if adds.iter().any(|add| gone.contains(format!("{}/{}", def.path, add.path).as_str())) {
+            return Err(Error::Invalid(format!(
+                "rows of that version of table \"{}\" were erased: choose a version after the erasure",
+                def.name
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// What views know of a column: its name and type.

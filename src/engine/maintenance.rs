@@ -137,7 +137,10 @@ impl Engine {
     }
 
     /// Maintains what belongs to no table: the warehouse's log, and what was dropped.
-    pub(crate) async fn maintain_warehouse(&self, options: &MaintainOptions) -> Result<Maintained> {
+    pub(crate) async fn maintain_warehouse(self: &Arc<Self>, options: &MaintainOptions) -> Result<Maintained> {
+        if !options.dry_run {
+            self.finish_erasures().await?;
+        }
         Ok(self.warehouse.maintain_log(options).await?)
     }
 
@@ -164,6 +167,9 @@ impl Engine {
             // Who only reads, or has lost the lease, has nothing to maintain.
             if !self.warehouse.is_writing() {
                 continue;
+            }
+            if let Err(e) = self.finish_erasures().await {
+                tracing::warn!(error = %e, "an erasure could not be finished");
             }
             let clean = cleaned.elapsed() >= options.clean_every;
             let work = options.worthwhile(clean);
@@ -208,7 +214,7 @@ impl Engine {
     }
 
     /// What merges are planned with: one partition, the memory of all queries, spilling as they do.
-    fn merging(&self) -> SessionState {
+    pub(super) fn merging(&self) -> SessionState {
         let config = SessionConfig::new().with_target_partitions(1).with_batch_size(BATCH_ROWS);
         SessionStateBuilder::new_from_existing(self.template.clone())
             .with_config(config)

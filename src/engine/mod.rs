@@ -8,6 +8,7 @@ mod array_length;
 pub(crate) mod changes;
 mod compute;
 mod constants;
+mod erasures;
 mod filter_pushdown;
 mod group;
 mod interrupt;
@@ -65,6 +66,7 @@ use self::activity::Activity;
 use self::admission::Admission;
 pub use self::admission::AdmissionOptions;
 use self::compute::Compute;
+pub(crate) use self::erasures::{Request as ErasureRequest, Stage as ErasureStage};
 pub(crate) use self::interrupt::interruptible;
 pub(crate) use self::maintenance::Trigger;
 pub use self::maintenance::{BackgroundMaintenance, MaintenanceOptions};
@@ -152,6 +154,8 @@ pub struct Engine {
     table_locks: Mutex<HashMap<ObjectId, Arc<tokio::sync::Mutex<()>>>>,
     /// What small inserts pass to reach a table without a key; closed while its files are all written anew.
     table_gates: Mutex<HashMap<ObjectId, Arc<tokio::sync::RwLock<()>>>>,
+    /// Whom erasures that are not finished are about.
+    erased: erasures::Remembered,
     /// Small inserts that are committed together.
     groups: group::Groups,
     temporary: TemporarySchemas,
@@ -238,6 +242,7 @@ impl Engine {
             activity,
             table_locks: Mutex::default(),
             table_gates: Mutex::default(),
+            erased: erasures::Remembered::default(),
             groups: group::Groups::default(),
             temporary: TemporarySchemas::default(),
             _spill: spill,

@@ -20,11 +20,11 @@ use crate::error::{Error, Result};
 const TRIES: usize = 5;
 
 /// A table of the engine's.
-struct Record {
-    name: &'static str,
-    comment: &'static str,
+pub(super) struct Record {
+    pub(super) name: &'static str,
+    pub(super) comment: &'static str,
     /// Names and types.
-    columns: &'static [(&'static str, &'static str)],
+    pub(super) columns: &'static [(&'static str, &'static str)],
 }
 
 const MAINTENANCE_RUNS: Record = Record {
@@ -127,7 +127,7 @@ impl Engine {
     }
 
     /// The table, made if it is not there yet.
-    async fn recorded_in(&self, record: &Record) -> Result<Arc<TableDef>> {
+    pub(super) async fn recorded_in(&self, record: &Record) -> Result<Arc<TableDef>> {
         for _ in 0..TRIES {
             let mut work = Transaction::begin(self.warehouse()).await?;
             if let Some(Relation::Table(def)) = work.objects().lookup(SYSTEM_SCHEMA, record.name) {

@@ -812,6 +812,24 @@ impl Session {
         Ok(())
     }
 
+    /// Commits what a statement that is its own transaction has staged, which goes on after that.
+    pub(crate) async fn commit_now(&mut self) -> Result<()> {
+        let outcome = match self.work.take() {
+            Some(work) => self.commit_work(work).await,
+            None => Ok(()),
+        };
+        self.release_tables();
+        outcome
+    }
+
+    /// Undoes what a statement that is its own transaction has staged, so that it can begin anew.
+    pub(crate) async fn undo_now(&mut self) {
+        if let Some(work) = self.work.take() {
+            work.rollback().await;
+        }
+        self.release_tables();
+    }
+
     /// Gives up the snapshot of a statement that is its own transaction and has staged nothing.
     pub(crate) fn leave_work(&mut self) {
         self.work = None;

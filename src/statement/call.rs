@@ -1,7 +1,7 @@
 //! CALL: which procedures there are, and how arguments find their parameters.
 //!
 //! A procedure's arguments are expressions without columns, given by place or by name and cast to the parameter's
-//! type. What it has to tell comes back as one row, as from a procedure with OUT parameters.
+//! type. What it has to tell comes back as rows, of most procedures one, as from OUT parameters.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{self, SelectItem, SetExpr};
 
 use super::ast::Call;
-use super::{Kind, maintain, parse, query, restore};
+use super::{Kind, erase, maintain, parse, query, restore};
 use crate::engine::cast;
 use crate::error::{Error, Result, SqlState};
 use crate::session::{Execution, Prepared, Rows, Running, Session};
@@ -22,36 +22,84 @@ use crate::session::{Execution, Prepared, Rows, Running, Session};
 struct Procedure {
     schema: &'static str,
     name: &'static str,
-    /// Names and types; all of them may be left out.
-    parameters: &'static [(&'static str, ast::DataType)],
-    /// The counts that it answers with.
-    columns: &'static [&'static str],
+    /// Names and types, without one as it comes; all of them may be left out.
+    parameters: &'static [(&'static str, Option<ast::DataType>)],
+    /// What it answers with.
+    columns: fn() -> SchemaRef,
+    runs: Runs,
 }
+
+/// What a procedure does.
+#[derive(Clone, Copy)]
+enum Runs {
+    Maintain,
+    Restore,
+    Erase,
+    VerifyErasure,
+}
+
+const INTERVAL: ast::DataType = ast::DataType::Interval { fields: None, precision: None };
+
+/// All there are, in schema `audience`.
+const PROCEDURES: [Procedure; 4] = [MAINTAIN, RESTORE, ERASE, VERIFY_ERASURE];
 
 const MAINTAIN: Procedure = Procedure {
     schema: "audience",
     name: "maintain",
     parameters: &[
-        ("table_name", ast::DataType::Text),
-        ("dry_run", ast::DataType::Boolean),
-        ("retain", ast::DataType::Interval { fields: None, precision: None }),
-        ("retain_log", ast::DataType::Interval { fields: None, precision: None }),
+        ("table_name", Some(ast::DataType::Text)),
+        ("dry_run", Some(ast::DataType::Boolean)),
+        ("retain", Some(INTERVAL)),
+        ("retain_log", Some(INTERVAL)),
     ],
-    columns: &maintain::COLUMNS,
+    columns: || numbers(&maintain::COLUMNS),
+    runs: Runs::Maintain,
+};
+
+const ERASE: Procedure = Procedure {
+    schema: "audience",
+    name: "erase",
+    parameters: &[
+        ("key", None),
+        ("dry_run", Some(ast::DataType::Boolean)),
+        ("grace", Some(INTERVAL)),
+        ("column", Some(ast::DataType::Text)),
+    ],
+    columns: erase::columns,
+    runs: Runs::Erase,
+};
+
+const VERIFY_ERASURE: Procedure = Procedure {
+    schema: "audience",
+    name: "verify_erasure",
+    parameters: &[("key", None), ("erasure", Some(ast::DataType::Text)), ("column", Some(ast::DataType::Text))],
+    columns: erase::found_columns,
+    runs: Runs::VerifyErasure,
 };
 
 const RESTORE: Procedure = Procedure {
     schema: "audience",
     name: "restore",
-    parameters: &[("table_name", ast::DataType::Text), ("version", ast::DataType::BigInt(None))],
-    columns: &restore::COLUMNS,
+    parameters: &[("table_name", Some(ast::DataType::Text)), ("version", Some(ast::DataType::BigInt(None)))],
+    columns: || numbers(&restore::COLUMNS),
+    runs: Runs::Restore,
 };
+
+/// The columns of an answer in numbers.
+fn numbers(names: &[&str]) -> SchemaRef {
+    Arc::new(Schema::new(names.iter().map(|name| Field::new(*name, DataType::Int64, true)).collect::<Vec<Field>>()))
+}
+
+/// An answer of one row of numbers.
+fn counts(schema: &SchemaRef, answer: impl IntoIterator<Item = Option<i64>>) -> Result<RecordBatch> {
+    let arrays = answer.into_iter().map(|count| Arc::new(Int64Array::from(vec![count])) as ArrayRef).collect();
+    Ok(RecordBatch::try_new(Arc::clone(schema), arrays).map_err(DataFusionError::from)?)
+}
 
 /// The columns of its answer.
 pub(super) fn columns(call: &Call) -> Result<SchemaRef> {
     let (procedure, _) = resolve(call)?;
-    let fields: Vec<Field> = procedure.columns.iter().map(|name| Field::new(*name, DataType::Int64, true)).collect();
-    Ok(Arc::new(Schema::new(fields)))
+    Ok((procedure.columns)())
 }
 
 /// The types of the parameters `$1`, `$2` among its arguments.
@@ -73,19 +121,18 @@ pub(super) async fn run(
     running: Running,
 ) -> Result<Execution> {
     let (procedure, arguments) = resolve(call)?;
-    let restores = procedure.name == RESTORE.name;
-    if !restores && !session.autocommits() {
+    if !matches!(procedure.runs, Runs::Restore) && !session.autocommits() {
         let message = format!("{} cannot run inside a transaction block", call.procedure);
         return Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
     }
     let values = evaluate(session, &arguments, prepared, params).await?;
-    let answer = match restores {
-        true => restore::run(session, &values).await?,
-        false => maintain::run(session, &values).await?.map(Some).to_vec(),
+    let schema = (procedure.columns)();
+    let batch = match procedure.runs {
+        Runs::Maintain => counts(&schema, maintain::run(session, &values).await?.map(Some))?,
+        Runs::Restore => counts(&schema, restore::run(session, &values).await?)?,
+        Runs::Erase => Box::pin(erase::run(session, &values, &running)).await?,
+        Runs::VerifyErasure => Box::pin(erase::verify(session, &values)).await?,
     };
-    let schema = columns(call)?;
-    let arrays = answer.iter().map(|count| Arc::new(Int64Array::from(vec![*count])) as ArrayRef).collect();
-    let batch = RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(DataFusionError::from)?;
     let stream = futures::stream::iter([Ok(batch)]);
     Ok(Execution::Rows(Rows::new("CALL", schema, stream, running, session.failure_flag())))
 }
@@ -102,7 +149,7 @@ fn resolve(call: &Call) -> Result<(Procedure, ast::Query)> {
     let named = |procedure: &Procedure| {
         call.procedure.name == procedure.name && call.procedure.schema.as_deref() == Some(procedure.schema)
     };
-    let procedure = [MAINTAIN, RESTORE].into_iter().find(named).ok_or_else(unknown)?;
+    let procedure = PROCEDURES.into_iter().find(named).ok_or_else(unknown)?;
     let mut values = vec![None; procedure.parameters.len()];
     for (place, (name, value)) in call.arguments.iter().enumerate() {
         let place = match name {
@@ -113,10 +160,13 @@ fn resolve(call: &Call) -> Result<(Procedure, ast::Query)> {
         values[place] = Some(value.clone());
     }
     let null = || ast::Expr::Value(ast::Value::Null.into());
-    let items = values
-        .into_iter()
-        .zip(procedure.parameters)
-        .map(|(value, (_, data_type))| SelectItem::UnnamedExpr(cast(value.unwrap_or_else(null), data_type.clone())));
+    let items = values.into_iter().zip(procedure.parameters).map(|(value, (_, data_type))| {
+        let value = value.unwrap_or_else(null);
+        SelectItem::UnnamedExpr(match data_type {
+            Some(data_type) => cast(value, data_type.clone()),
+            None => value,
+        })
+    });
     let mut query = match parse("SELECT 1")?.pop().map(|statement| statement.kind) {
         Some(Kind::Query(query)) => *query,
         _ => return Err(Error::internal("a query of arguments is not a query")),

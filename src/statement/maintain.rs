@@ -106,7 +106,7 @@ fn told(def: &TableDef, done: &Maintained, dry_run: bool) -> String {
 }
 
 /// An interval as a length of time; `None` for null.
-fn length(name: &str, value: &ScalarValue) -> Result<Option<Duration>> {
+pub(super) fn length(name: &str, value: &ScalarValue) -> Result<Option<Duration>> {
     let ScalarValue::IntervalMonthDayNano(Some(interval)) = value else { return Ok(None) };
     let days = i64::from(interval.months) * MONTH as i64 + i64::from(interval.days);
     let seconds = days.saturating_mul(DAY as i64).saturating_add(interval.nanoseconds / 1_000_000_000);

@@ -12,6 +12,7 @@ mod copy;
 pub(crate) mod cursor;
 mod cursor_ast;
 mod drop;
+mod erase;
 mod explain;
 mod grant;
 mod insert;

@@ -14,6 +14,7 @@ mod copy;
 mod cursors;
 mod demo;
 mod durability;
+mod erasure;
 mod hints;
 mod inserts;
 mod lease;
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
     trials.extend(alter::trials());
     trials.extend(lease::trials());
     trials.extend(maintenance::trials());
+    trials.extend(erasure::trials());
     trials.extend(reference::trials());
     trials.extend(reference_attribution::trials());
     trials.extend(reference_behaviour::trials());

@@ -178,6 +178,19 @@ impl Log {
         Ok(superseded)
     }
 
+    /// Entries and checkpoints before position `id`, of which there is a checkpoint, oldest first.
+    pub(crate) async fn before(&self, id: u64) -> Result<Vec<ObjectMeta>> {
+        let mut before = Vec::new();
+        for folder in [log_folder(), checkpoint_folder()] {
+            let listing = self.store.root.list(Some(&folder)).try_collect::<Vec<ObjectMeta>>();
+            let mut objects = listing.await.map_err(|e| Error::store(format!("cannot list {folder}"), e))?;
+            objects.retain(|object| number(&object.location).is_some_and(|number| number < id));
+            objects.sort_by_key(|object| number(&object.location));
+            before.extend(objects);
+        }
+        Ok(before)
+    }
+
     async fn put_entry(&self, entry: &Entry) -> Result<()> {
         let path = entry_path(entry.id);
         if self.store.create(&path, encode(&path, entry)?).await? {

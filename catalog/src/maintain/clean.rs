@@ -15,13 +15,10 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
 use serde::Deserialize;
 
-use super::Maintained;
+use super::{LOG, Maintained};
 use crate::error::{Error, Result};
 use crate::table::{self, TableState, write_of};
 use crate::warehouse::Warehouse;
-
-/// Folder of a table's log.
-const LOG: &str = "_delta_log";
 
 #[derive(Deserialize)]
 struct LastCheckpoint {
@@ -67,7 +64,7 @@ pub(super) async fn shorten_log(
 }
 
 /// Version of a log object, and whether it is a checkpoint.
-fn numbered(object: &ObjectMeta) -> Option<(i64, bool, &ObjectMeta)> {
+pub(super) fn numbered(object: &ObjectMeta) -> Option<(i64, bool, &ObjectMeta)> {
     let (version, rest) = object.location.filename()?.split_once('.')?;
     let version = if version.len() == 20 { version.parse().ok()? } else { return None };
     match rest {

@@ -2,6 +2,7 @@
 //!
 //! * [`compact`]: small files become few, in the order they were in, and no row changes.
 //! * [`clean`]: a table's log is summed up and shortened; files that no version in reach needs are removed.
+//! * [`erase`]: what held the rows of persons that were erased is removed, and what logs say of it.
 //! * [`warehouse`]: the same for the warehouse's own log, for folders of dropped tables, for what a crash left.
 //!
 //! Every step can be stopped or killed at any moment: a file counts once its commit does, and nothing is removed that
@@ -10,6 +11,7 @@
 
 mod clean;
 mod compact;
+mod erase;
 mod warehouse;
 
 use std::sync::Arc;
@@ -17,12 +19,15 @@ use std::time::{Duration, Instant};
 
 use datafusion::catalog::Session;
 
+pub use self::erase::Erased;
 use crate::error::{Error, Result};
 use crate::objects::ObjectId;
 use crate::table::{self, TableState};
 use crate::transaction::Transaction;
 use crate::warehouse::Warehouse;
 
+/// Folder of a table's log.
+const LOG: &str = "_delta_log";
 /// How often a commit that others overtook is tried again.
 const TRIES: usize = 8;
 /// Compaction commits once it has read so much, so that an interruption loses little.

@@ -27,7 +27,9 @@ impl Warehouse {
         }
         if let Some(retain) = options.retain {
             self.remove_dropped(retain, options.dry_run, &mut done).await?;
-            self.remove_staged(retain, options.dry_run, &mut done).await?;
+            if let Some(cutoff) = SystemTime::now().checked_sub(retain.max(STAGED_FOR)) {
+                self.remove_staged(cutoff, options.dry_run, &mut done).await?;
+            }
         }
         Ok(done)
     }
@@ -62,10 +64,9 @@ impl Warehouse {
     }
 
     /// Files of a local folder that were being written when their process was killed. They have names of their own
-    /// and are in no listing.
-    async fn remove_staged(&self, retain: Duration, dry_run: bool, done: &mut Maintained) -> Result<()> {
+    /// and are in no listing. Those go that were last written to before `cutoff`.
+    pub(super) async fn remove_staged(&self, cutoff: SystemTime, dry_run: bool, done: &mut Maintained) -> Result<()> {
         let Some(root) = self.store.local.clone() else { return Ok(()) };
-        let Some(cutoff) = SystemTime::now().checked_sub(retain.max(STAGED_FOR)) else { return Ok(()) };
         let running = self.running.all();
         let found = tokio::task::spawn_blocking(move || staged(&root, cutoff));
         let found = found.await.map_err(|e| Error::Internal(format!("looking for files stopped: {e}")))?;

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::access::AccessDef;
+use super::erasure::ErasureDef;
 use super::role::RoleDef;
 
 /// Stable number of an object, never given twice in a warehouse.
@@ -153,6 +154,10 @@ pub enum Change {
     DropRole(ObjectId),
     /// Sets owner and access control lists of a schema, table, view or the database. It goes with its object.
     PutAccess(AccessDef),
+    /// Remembers what an erasure has to remove yet.
+    PutErasure(ErasureDef),
+    /// Says that an erasure has removed all of it.
+    DropErasure(ObjectId),
 }
 
 impl Change {
@@ -164,7 +169,9 @@ impl Change {
             Self::PutView(view) => view.id,
             Self::PutRole(role) => role.id,
             Self::PutAccess(access) => access.id,
+            Self::PutErasure(erasure) => erasure.id,
             Self::DropSchema(id) | Self::DropTable(id) | Self::DropView(id) | Self::DropRole(id) => *id,
+            Self::DropErasure(id) => *id,
         }
     }
 }

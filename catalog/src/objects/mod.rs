@@ -5,6 +5,7 @@
 pub mod access;
 mod check;
 mod def;
+mod erasure;
 pub mod role;
 mod snapshot;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use access::{AccessDef, AclItem, Privileges};
 pub use def::{Change, ColumnDef, Definition, ObjectId, Relation, SchemaDef, TableDef, ViewDef};
+pub use erasure::ErasureDef;
 pub use role::{Membership, RoleDef, Validity};
 
 use self::check::Dropped;
@@ -64,6 +66,8 @@ pub struct Objects {
     used_paths: Arc<BTreeSet<String>>,
     /// Folders of dropped tables, and when those were dropped.
     dropped: Arc<BTreeMap<String, DateTime<Utc>>>,
+    /// Erasures that are not finished.
+    erasures: Arc<erasure::Erasures>,
 }
 
 impl Default for Objects {
@@ -85,6 +89,7 @@ impl Default for Objects {
             table_versions: Arc::default(),
             used_paths: Arc::default(),
             dropped: Arc::default(),
+            erasures: Arc::default(),
         }
     }
 }
@@ -290,6 +295,16 @@ impl Objects {
             Change::PutAccess(access) => {
                 Arc::make_mut(&mut self.access).insert(access.id, Arc::new(access.clone()));
             }
+            Change::PutErasure(erasure) => {
+                if !self.erasures.contains_key(&erasure.id) {
+                    self.claim(erasure.id, &erasure.erasure_id)?;
+                }
+                Arc::make_mut(&mut self.erasures).insert(erasure.id, Arc::new(erasure.clone()));
+            }
+            Change::DropErasure(id) => {
+                // Two may have finished the same one.
+                Arc::make_mut(&mut self.erasures).remove(id).ok_or_else(|| unknown("erasure", *id))?;
+            }
         }
         Ok(())
     }
@@ -299,7 +314,7 @@ impl Objects {
         if id < FIRST_USER_ID {
             return Err(Error::Internal(format!("\"{name}\" was given the built-in object id {id}")));
         }
-        if self.definition(id).is_some() {
+        if self.definition(id).is_some() || self.erasures.contains_key(&id) {
             return Err(id_taken(id, name));
         }
         let after = id.checked_add(1).ok_or_else(|| Error::Unsupported("the warehouse is out of object ids".into()))?;

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::check::{self, Dropped};
 use super::{
-    AccessDef, FIRST_USER_ID, ObjectId, Objects, RoleDef, SchemaDef, TableDef, ViewDef, access, role, system_schema,
+    AccessDef, ErasureDef, FIRST_USER_ID, ObjectId, Objects, RoleDef, SchemaDef, TableDef, ViewDef, access, role,
+    system_schema,
 };
 use crate::error::{Error, Result};
 
@@ -29,6 +30,8 @@ pub(super) struct Snapshot {
     used_paths: BTreeSet<String>,
     #[serde(default)]
     dropped: BTreeMap<String, DateTime<Utc>>,
+    #[serde(default)]
+    erasures: Vec<Arc<ErasureDef>>,
 }
 
 impl From<Objects> for Snapshot {
@@ -44,6 +47,7 @@ impl From<Objects> for Snapshot {
             table_versions: (*objects.table_versions).clone(),
             used_paths: (*objects.used_paths).clone(),
             dropped: (*objects.dropped).clone(),
+            erasures: objects.erasures().cloned().collect(),
         }
     }
 }
@@ -53,10 +57,21 @@ impl TryFrom<Snapshot> for Objects {
 
     /// Holds a checkpoint to the rules that every change is held to.
     fn try_from(snapshot: Snapshot) -> Result<Self> {
-        let Snapshot { position, next_id, schemas, tables, views, roles, access, table_versions, used_paths, dropped } =
-            snapshot;
+        let Snapshot {
+            position,
+            next_id,
+            schemas,
+            tables,
+            views,
+            roles,
+            access,
+            table_versions,
+            used_paths,
+            dropped,
+            erasures,
+        } = snapshot;
         let ids = schemas.iter().map(|s| s.id).chain(tables.iter().map(|t| t.id)).chain(views.iter().map(|v| v.id));
-        let ids = ids.chain(roles.iter().map(|r| r.id));
+        let ids = ids.chain(roles.iter().map(|r| r.id)).chain(erasures.iter().map(|e| e.id));
         let mut seen = BTreeSet::new();
         for id in ids {
             if !seen.insert(id) || id >= next_id.max(FIRST_USER_ID) {
@@ -83,6 +98,7 @@ impl TryFrom<Snapshot> for Objects {
             table_versions: Arc::default(),
             used_paths: Arc::new(used_paths),
             dropped: Arc::new(dropped),
+            erasures: Arc::new(erasures.into_iter().map(|e| (e.id, e)).collect()),
         };
         objects.names = Arc::new(objects.check_names(&Dropped::new())?);
         objects.check_views(&Dropped::new())?;

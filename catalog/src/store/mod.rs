@@ -15,7 +15,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode};
 use url::Url;
 
 pub use counted::Requests;
@@ -159,9 +159,14 @@ impl Store {
 
     /// Whether an object exists.
     pub async fn exists(&self, path: &Path) -> Result<bool> {
+        Ok(self.find(path).await?.is_some())
+    }
+
+    /// An object's size and when it was last written; `None` if there is none.
+    pub async fn find(&self, path: &Path) -> Result<Option<ObjectMeta>> {
         match self.root.head(path).await {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Ok(found) => Ok(Some(found)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(e) => Err(Error::store(format!("cannot look for {path}"), e)),
         }
     }

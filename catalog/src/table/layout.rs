@@ -18,6 +18,8 @@ pub const DEFAULT_BUCKETS: u32 = 8;
 pub const MAX_BUCKETS: u32 = 65_536;
 /// The option that names the columns by which rows are sorted within files.
 pub const CLUSTER_BY: &str = "cluster_by";
+/// The option that names the column that tells of whom a row is, for erasures; empty where rows are of nobody.
+pub const ERASE_BY: &str = "erase_by";
 /// The option that gives the number of buckets.
 pub const BUCKETS: &str = "buckets";
 
@@ -69,9 +71,11 @@ impl Layout {
                         return Err(Error::Invalid("option \"buckets\" needs a primary key".to_owned()));
                     }
                 }
+                ERASE_BY if value.is_empty() || column_type(table, value).is_some() => {}
+                ERASE_BY => return Err(Error::NotFound { kind: "column", name: value.clone() }),
                 other => {
                     return Err(Error::Invalid(format!(
-                        "unrecognized table option \"{other}\", known are \"cluster_by\" and \"buckets\""
+                        "unrecognized table option \"{other}\", known are \"cluster_by\", \"buckets\" and \"erase_by\""
                     )));
                 }
             }

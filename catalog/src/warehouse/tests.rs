@@ -224,3 +224,73 @@ async fn a_version_that_its_log_lacks_is_told_before_it_is_summed_up() {
     warehouse.tables.lock().clear();
     assert_eq!((state(&warehouse).await.version, state(&warehouse).await.files.len()), (2, 3));
 }
+
+fn erasure(folder: &str, object: &str) -> crate::objects::ErasureDef {
+    crate::objects::ErasureDef {
+        id: FIRST_USER_ID + 1,
+        erasure_id: "one".into(),
+        requested_at: Utc::now(),
+        due: Utc::now(),
+        folders: vec![folder.to_owned()],
+        objects: vec![object.to_owned()],
+    }
+}
+
+async fn erase(warehouse: &Arc<Warehouse>) {
+    let gone = state(warehouse).await.files.as_ref().clone();
+    let mut work = Transaction::begin(warehouse).await.unwrap();
+    work.change_rows(FIRST_USER_ID, gone, file("two"), "DELETE", None);
+    work.change(CatalogChange::PutErasure(erasure("public/t", "public/t/one.parquet"))).unwrap();
+    work.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_about_to_be_erased_never_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let warehouse = open(folder.path()).await;
+    with_rows(&warehouse).await;
+    erase(&warehouse).await;
+    let mut work = Transaction::begin(&warehouse).await.unwrap();
+    work.append(FIRST_USER_ID, file("one"), Vec::new(), None);
+    let refused = work.commit().await;
+    assert!(matches!(&refused, Err(Error::Invalid(message)) if message.contains("erased")), "{refused:?}");
+    let mut work = Transaction::begin(&warehouse).await.unwrap();
+    work.append(FIRST_USER_ID, file("three"), Vec::new(), None);
+    work.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_goes_on_with_the_next_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let object = folder.path().join("public/t/one.parquet");
+    let warehouse = open(folder.path()).await;
+    with_rows(&warehouse).await;
+    std::fs::write(&object, "rows").unwrap();
+    let reader = warehouse.snapshot().await.unwrap();
+    erase(&warehouse).await;
+    let waits = warehouse.finish_erasure(FIRST_USER_ID + 1).await.unwrap();
+    assert!(matches!(waits, crate::maintain::Erased::Waiting(_)) && object.exists());
+    drop(reader);
+    drop(warehouse);
+
+    let warehouse = open(folder.path()).await;
+    warehouse.begin_writing().await.unwrap();
+    let removed = warehouse.finish_erasure(FIRST_USER_ID + 1).await.unwrap();
+    assert!(matches!(removed, crate::maintain::Erased::Removed(..)) && !object.exists());
+    let first = |path: &str| folder.path().join(path).join("00000000000000000000.json").exists();
+    assert!(!first("public/t/_delta_log"), "the table's log still begins where it began");
+    assert!(!folder.path().join("_audiencedb/log/00000000000000000001.json").exists());
+    for _ in 0..2 {
+        let mut work = Transaction::begin(&warehouse).await.unwrap();
+        let dropped = work.change(CatalogChange::DropErasure(FIRST_USER_ID + 1));
+        match dropped {
+            Ok(()) => work.commit().await.unwrap(),
+            Err(e) => assert!(matches!(e, Error::NotFound { kind: "erasure", .. })),
+        }
+    }
+    let again = warehouse.finish_erasure(FIRST_USER_ID + 1).await.unwrap();
+    assert_eq!(again, crate::maintain::Erased::Finished);
+    drop(warehouse);
+    let warehouse = open(folder.path()).await;
+    assert_eq!(state(&warehouse).await.files.len(), 1);
+}

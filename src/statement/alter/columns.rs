@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catalog::objects::{Change, ColumnDef, ObjectId, Relation, TableDef, ViewDef};
-use catalog::table::layout::{BUCKETS, CLUSTER_BY};
+use catalog::table::layout::{BUCKETS, CLUSTER_BY, ERASE_BY};
 use catalog::types::PgType;
 use datafusion::sql::sqlparser::ast::{Expr, Value};
 
@@ -365,8 +365,13 @@ impl<'a> Shape<'a> {
         self.rewrites = true;
     }
 
-    /// Changes the columns by which rows are sorted, where the table says so.
+    /// Changes the columns that options name: those by which rows are sorted, and the one that tells of whom they are.
     fn recluster(&mut self, change: impl Fn(&str) -> Option<String>) {
+        if let Some(column) = self.new.options.remove(ERASE_BY)
+            && let Some(column) = if column.is_empty() { Some(column) } else { change(&column) }
+        {
+            self.new.options.insert(ERASE_BY.to_owned(), column);
+        }
         let Some(columns) = self.new.options.remove(CLUSTER_BY) else { return };
         let columns: Vec<String> =
             columns.split(',').filter_map(|column| change(column.trim().trim_matches('"'))).collect();
