@@ -106,10 +106,11 @@ impl Warehouse {
     pub async fn table_then(&self, then: &Snapshot, id: ObjectId) -> Result<Arc<PastTable>> {
         let def = then.objects.table(id).ok_or_else(|| Error::Internal(format!("no table with id {id}")))?;
         let version = then.objects.table_version(id);
+        let newest = self.newest();
         if let Some(held) = self.past.held(id, version).filter(|held| held.state.def == *def) {
+            check_erasures(&newest, &held.state)?;
             return Ok(held);
         }
-        let newest = self.newest();
         let current = newest.objects.table(id).is_some() && newest.objects.table_version(id) == version;
         if !current && !self.store.exists(&commit_path(def, version)).await? {
             return Err(gone(def, version, "its log no longer has it"));
@@ -122,6 +123,7 @@ impl Warehouse {
         // Once it is held nothing of it is removed by who begins after; who began before is waited for.
         self.past.hold(&past);
         let _nobody_cleans = self.past.cleaning.read().await;
+        check_erasures(&newest, &past.state)?;
         if !current {
             self.check_files(&newest, &past.state).await?;
         }
@@ -179,6 +181,16 @@ impl Warehouse {
         }
         Ok(())
     }
+}
+
+/// What was erased is gone at once, though its objects go later: nobody looks at it or brings it back.
+fn check_erasures(newest: &Snapshot, state: &TableState) -> Result<()> {
+    let erased: HashSet<&str> = newest.objects.erasures().flat_map(|e| &e.objects).map(String::as_str).collect();
+    let is_erased = |path: Path| erased.contains(path.as_ref());
+    if !erased.is_empty() && state.files.iter().any(|file| is_erased(state.object_path(file))) {
+        return Err(gone(&state.def, state.version, "rows that it had were erased"));
+    }
+    Ok(())
 }
 
 fn gone(def: &TableDef, version: i64, why: &str) -> Error {

@@ -11,7 +11,7 @@ use deltalake_core::kernel::Add;
 use super::*;
 use crate::lease::HolderInfo;
 use crate::maintain::MaintainOptions;
-use crate::objects::{Change, ColumnDef, FIRST_USER_ID};
+use crate::objects::{Change, ColumnDef, ErasureDef, FIRST_USER_ID};
 use crate::store::StoreOptions;
 use crate::table::Written;
 use crate::transaction::Transaction;
@@ -236,4 +236,28 @@ async fn columns_are_known_by_their_numbers() {
     assert!(matches!(work.restore(ID, 0).await, Err(Error::Unsupported(_))));
     alter(&|def| def.columns[0].pg_type = "bigint".into()).await;
     assert!(matches!(sources(), Err(Error::Unsupported(_))));
+}
+
+#[tokio::test]
+async fn what_was_erased_is_gone_before_its_objects_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let (warehouse, _) = filled(folder.path(), 3).await;
+    let read = version(&warehouse, 1).await.unwrap();
+    let mut work = Transaction::begin(&warehouse).await.unwrap();
+    let id = work.allocate_id();
+    let erasure = ErasureDef {
+        id,
+        erasure_id: "1".into(),
+        requested_at: Utc::now(),
+        due: Utc::now() + chrono::Duration::days(7),
+        folders: vec!["public/t".into()],
+        objects: vec!["public/t/1.parquet".into()],
+    };
+    work.change(Change::PutErasure(erasure)).unwrap();
+    work.commit().await.unwrap();
+    assert!(folder.path().join("public/t/1.parquet").exists());
+    assert!(matches!(version(&warehouse, 1).await, Err(Error::Gone(_))));
+    drop(read);
+    assert!(matches!(version(&warehouse, 1).await, Err(Error::Gone(_))));
+    assert_eq!(names(&*version(&warehouse, 2).await.unwrap()), ["2.parquet"]);
 }
