@@ -5,6 +5,7 @@ mod accounts;
 pub(crate) mod activity;
 mod admission;
 mod array_length;
+mod by_key;
 pub(crate) mod changes;
 mod compute;
 mod constants;
@@ -217,7 +218,7 @@ impl Engine {
             .with_analyzer_rules(rules)
             .with_query_planner(Arc::new(unnest::Planner))
             .with_relation_planners(vec![Arc::new(unnest::Fence)])
-            .with_physical_optimizer_rules(filter_pushdown::guarded(&PhysicalOptimizer::new().rules))
+            .with_physical_optimizer_rules(by_key::among(filter_pushdown::guarded(&PhysicalOptimizer::new().rules)))
             .with_expr_planners(planners)
             .build();
         let activity: Arc<Activity> = Arc::default();

@@ -244,7 +244,7 @@ async fn what_was_erased_is_gone_before_its_objects_are() {
     let (warehouse, _) = filled(folder.path(), 3).await;
     let read = version(&warehouse, 1).await.unwrap();
     let mut work = Transaction::begin(&warehouse).await.unwrap();
-    let id = work.allocate_id();
+    let id = std::iter::repeat_with(|| work.allocate_id()).find(|id| *id != ID).unwrap();
     let erasure = ErasureDef {
         id,
         erasure_id: "1".into(),

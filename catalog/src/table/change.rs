@@ -5,7 +5,7 @@
 //! file that is small stays one file. Memory is bounded by the writer's sort, which spills, and by the compressed
 //! places of the rows that go.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -401,7 +401,8 @@ fn staying(
     let mine = touched.skip(partition).step_by(partitions);
     let kept: Vec<Arc<DataFile>> = mine.filter_map(|(number, _)| state.files.get(number as usize).cloned()).collect();
     let table = LakeTable::new(Arc::clone(state), Arc::clone(&state.schema), url);
-    let scan = Scan { projection: None, limit: None, partitions: 1, most_ordered: 0, numbered: true };
+    let scan =
+        Scan { projection: None, limit: None, partitions: 1, most_ordered: 0, numbered: true, slices: HashMap::new() };
     let plan = table.scan_files(task.session_config().options(), &task.runtime_env(), &kept, scan)?;
     let schema = Arc::clone(&taken.schema);
     let rows = if kept.is_empty() { None } else { Some(plan.execute(0, task)?) };

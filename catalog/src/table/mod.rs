@@ -1,5 +1,6 @@
 //! Tables: one version of a table's definition and files, how it is read and how it is written.
 
+mod by_key;
 mod change;
 mod delta;
 mod file;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use object_store::path::Path;
 
+pub use self::by_key::by_key;
 pub(crate) use self::change::change;
 pub use self::change::{Change, Changed, Twice};
 pub(crate) use self::delta::{

@@ -96,7 +96,7 @@ impl TableProvider for RowTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let kept = self.table.prune(session, filters)?;
         let partitions = session.config_options().execution.target_partitions;
-        let scan = Scan { projection, limit, partitions, most_ordered: 0, numbered: true };
+        let scan = Scan { projection, limit, partitions, most_ordered: 0, numbered: true, slices: HashMap::new() };
         self.table.scan_files(session.config_options(), session.runtime_env(), &kept, scan)
     }
 }

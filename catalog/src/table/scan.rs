@@ -30,12 +30,18 @@ use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
+use futures::{StreamExt, TryStreamExt};
+
 use super::TableState;
+use super::by_key::{Slices, worthwhile};
 use super::file::{DataFile, FileRanges};
 use super::rows;
 
 /// More ordered groups than this many times the session's partitions cost more to merge than sorting saves.
 const ORDERED_GROUPS_PER_PARTITION: usize = 8;
+
+/// So many footers are asked for side by side.
+const FOOTERS_AT_ONCE: usize = 16;
 
 /// One version of a table as DataFusion plans with it.
 #[derive(Debug)]
@@ -121,6 +127,30 @@ impl LakeTable {
             .unwrap_or_else(|_| alone())
     }
 
+    /// What lies where in the files, by the first column that all of them are sorted by. Empty where it is not known of
+    /// every one, or not worth knowing.
+    async fn slices(&self, runtime: &RuntimeEnv, files: &[Arc<DataFile>]) -> Result<HashMap<String, Arc<Slices>>> {
+        let mut found = HashMap::with_capacity(files.len());
+        let Some(column) = self.state.layout.sort.first() else { return Ok(found) };
+        if !worthwhile(&self.state, files) || self.ordering(files)?.is_none() {
+            return Ok(found);
+        }
+        let store = runtime.object_store(&self.store)?;
+        let mut footers = Vec::with_capacity(files.len());
+        for file in files {
+            let (cache, store) = (runtime.cache_manager.get_file_metadata_cache(), Arc::clone(&store));
+            let object = PartitionedFile::new(self.state.object_path(file).to_string(), file.size).object_meta;
+            let (schema, column) = (Arc::clone(&self.schema), column.clone());
+            footers.push(async move { Slices::read(store.as_ref(), &object, cache, &schema, &column).await });
+        }
+        let read: Vec<_> = futures::stream::iter(footers).buffered(FOOTERS_AT_ONCE).try_collect().await?;
+        for (file, slices) in files.iter().zip(read) {
+            let Some(slices) = slices else { return Ok(HashMap::new()) };
+            found.insert(file.path.clone(), Arc::new(slices));
+        }
+        Ok(found)
+    }
+
     /// Files in `partitions` groups of about the same size, order ignored.
     fn balanced_groups(files: Vec<PartitionedFile>, partitions: usize) -> Vec<FileGroup> {
         let mut groups: Vec<(u64, Vec<PartitionedFile>)> =
@@ -167,7 +197,8 @@ impl TableProvider for LakeTable {
         let kept = self.prune(session, filters)?;
         let partitions = session.config_options().execution.target_partitions;
         let most_ordered = partitions * ORDERED_GROUPS_PER_PARTITION;
-        let scan = Scan { projection, limit, partitions, most_ordered, numbered: false };
+        let slices = self.slices(session.runtime_env(), &kept).await?;
+        let scan = Scan { projection, limit, partitions, most_ordered, numbered: false, slices };
         self.scan_files(session.config_options(), session.runtime_env(), &kept, scan)
     }
 }
@@ -181,6 +212,8 @@ pub(super) struct Scan<'a> {
     pub(super) most_ordered: usize,
     /// With the columns that tell where a row is: see [`super::rows`].
     pub(super) numbered: bool,
+    /// What lies where in the files, if that is known: see [`super::by_key()`].
+    pub(super) slices: HashMap<String, Arc<Slices>>,
 }
 
 impl LakeTable {
@@ -191,7 +224,8 @@ impl LakeTable {
         partitions: usize,
         most_ordered: usize,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let scan = Scan { projection: None, limit: None, partitions, most_ordered, numbered: false };
+        let scan =
+            Scan { projection: None, limit: None, partitions, most_ordered, numbered: false, slices: HashMap::new() };
         self.scan_files(session.config_options(), session.runtime_env(), &self.state.files, scan)
     }
 
@@ -202,7 +236,7 @@ impl LakeTable {
         kept: &[Arc<DataFile>],
         scan: Scan<'_>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let Scan { projection, limit, partitions, most_ordered, numbered } = scan;
+        let Scan { projection, limit, partitions, most_ordered, numbered, mut slices } = scan;
         let columns = if numbered { rows::numbered(&self.schema) } else { TableSchema::from(Arc::clone(&self.schema)) };
         let schema = columns.table_schema();
         if kept.is_empty() {
@@ -214,10 +248,14 @@ impl LakeTable {
         let files: Vec<PartitionedFile> = kept
             .iter()
             .map(|file| {
-                PartitionedFile::new(self.state.object_path(file).to_string(), file.size)
+                let read = PartitionedFile::new(self.state.object_path(file).to_string(), file.size)
                     .with_partition_values(numbers.get(file.path.as_str()).cloned().into_iter().collect())
                     .with_statistics(Arc::new(file.statistics(&self.schema)))
-                    .with_extension(pruned)
+                    .with_extension(pruned);
+                match slices.remove(&file.path) {
+                    Some(slices) => read.with_extension(slices),
+                    None => read,
+                }
             })
             .collect();
         let mut statistics = summary(kept.iter().map(|f| f.statistics(&self.schema)), &self.schema);
