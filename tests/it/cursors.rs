@@ -13,8 +13,8 @@ use crate::warehouse::{Served, value};
 /// Five million rows of about 250 bytes.
 const WIDE: &str = "SELECT x, repeat('x', 200) AS pad, 'row ' || x AS label FROM generate_series(1, 5000000) AS a (x)";
 /// Work without an end that returns nothing meanwhile.
-const ENDLESS: &str = "SELECT a.x FROM generate_series(1, 1000000) AS a (x) CROSS JOIN generate_series(1, 1000000) AS b (y) \
-                       WHERE (a.x * 7 + b.y * 13) % 1000003 = -1";
+const ENDLESS: &str = "SELECT a.x FROM generate_series(1, 1000000) AS a (x) \
+                       CROSS JOIN generate_series(1, 1000000) AS b (y) WHERE (a.x * 7 + b.y * 13) % 1000003 = -1";
 
 /// All tests of this module.
 pub fn trials() -> Vec<Trial> {
@@ -47,7 +47,8 @@ async fn tags_and_descriptions() -> Outcome {
     let served = Served::start().await?;
     let mut raw = Raw::connect(served.port, &[]).await?;
     let script = "BEGIN; DECLARE c SCROLL CURSOR FOR SELECT g AS n, 'x' AS t FROM generate_series(1, 5) AS s (g); \
-                  FETCH 3 FROM c; MOVE 1 IN c; FETCH ALL FROM c; FETCH c; MOVE BACKWARD ALL IN c; CLOSE c; CLOSE ALL; COMMIT";
+                  FETCH 3 FROM c; MOVE 1 IN c; FETCH ALL FROM c; FETCH c; MOVE BACKWARD ALL IN c; \
+                  CLOSE c; CLOSE ALL; COMMIT";
     let answer = raw.ask(&[query(script)]).await?;
     let wanted = [
         "BEGIN",
