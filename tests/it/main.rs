@@ -2,9 +2,9 @@
 //!
 //! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions`, `sessions`, `catalogs`,
 //! `alter`, `cursors`, `temporary` and `plans` talk to a server inside this process; `cancel`, `memory`, `operation`,
-//! `shutdown`, `durability`, `changes`, `lease` and `load` spawn the real binary, because they look at it from outside or
-//! kill it. `reference` compares functions with figures of other programs, `reference_docs` writes udfs/README.md and
-//! runs its examples, `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
+//! `shutdown`, `durability`, `changes`, `lease` and `load` spawn the real binary, because they look at it from outside
+//! or kill it. `reference` compares functions with figures of other programs, `reference_docs` writes udfs/README.md
+//! and runs its examples, `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
 
 mod alter;
 mod cancel;

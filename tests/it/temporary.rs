@@ -112,7 +112,8 @@ async fn many_sessions_at_once() -> Outcome {
                 client
                     .batch_execute(&format!(
                         "BEGIN; CREATE TEMP TABLE t ON COMMIT DROP AS SELECT {number} AS n; \
-                         CREATE TEMP TABLE kept{round} AS SELECT n FROM t; INSERT INTO kept{round} VALUES ({round}); COMMIT"
+                         CREATE TEMP TABLE kept{round} AS SELECT n FROM t; INSERT INTO kept{round} VALUES ({round}); \
+                         COMMIT"
                     ))
                     .await?;
                 let sum = value(&client, &format!("SELECT sum(n) FROM kept{round}")).await?;

@@ -95,6 +95,54 @@ SAME = r"""
 \sv nothing
 """.strip().splitlines()
 
+# Scripts whose output is the same, after the changes of DIFFERENT.
+SCRIPTS = {
+    "FETCH_COUNT": r"""
+\set FETCH_COUNT 2
+SELECT a, b FROM notes ORDER BY a;
+SELECT a FROM notes WHERE a > 9;
+SELECT nothing FROM notes;
+BEGIN;
+SELECT a, b FROM notes ORDER BY a DESC;
+SELECT 1 / (a - 2) FROM notes ORDER BY a;
+SELECT 1;
+ROLLBACK;
+\x on
+SELECT g FROM generate_series(1, 5) AS s (g);
+""",
+    "cursors": r"""
+FETCH c;
+BEGIN;
+DECLARE c SCROLL CURSOR WITH HOLD FOR SELECT a FROM notes ORDER BY a;
+DECLARE c CURSOR FOR SELECT 1;
+ROLLBACK;
+BEGIN;
+DECLARE c SCROLL CURSOR WITH HOLD FOR SELECT a FROM notes ORDER BY a;
+FETCH FIRST FROM c;
+MOVE LAST IN c;
+COMMIT;
+FETCH BACKWARD ALL FROM c;
+SELECT name, is_holdable, is_binary, is_scrollable FROM pg_cursors;
+CLOSE c;
+CLOSE ALL;
+""",
+    "temporary tables": r"""
+CREATE TEMP TABLE notes (n integer PRIMARY KEY, word text DEFAULT 'none');
+CREATE VIEW words AS SELECT word FROM notes;
+\d
+\d notes
+\d words
+\dt
+\dv
+\dn
+DROP TABLE notes;
+DROP TABLE notes CASCADE;
+\dt notes
+DISCARD TEMP;
+DISCARD ALL;
+""",
+}
+
 # Commands that have to work here, with a pattern that their output must show.
 SHOWS = {
     r"\d+": r"profiles *\| table *\| postgres *\| permanent *\| heap *\| 0 bytes *\| people",
@@ -146,6 +194,7 @@ DIFFERENT = [
     (r"(?m)^[-+ ]+$", "", "widths"),
     (r"(?m)^ *(audience|segments) +\| postgres.*\n", "", "the schemas that every warehouse has"),
     (r"(?m)^.*\| (bit|lseg|path|tsvector|money) +\|.*\n", "", "types that are not here"),
+    (r"pg_temp_\d+", "pg_temp_N", "the number of a session's schema"),
     (r"[ ]+", " ", "widths"),
     (r"\(\d+ rows?\)", "", "counts where rows above were left out"),
 ]
@@ -178,8 +227,11 @@ def completes(psql, typed, expected):
 
 
 def output(psql, command):
-    done = subprocess.run([*psql, "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
-    return done.stdout
+    script = {"input": SCRIPTS[command]} if command in SCRIPTS else {"stdin": subprocess.DEVNULL}
+    arguments = [] if command in SCRIPTS else ["-c", command]
+    done = subprocess.run([*psql, *arguments], **script, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+    # How a mistake is put right, each server says in its own words.
+    return re.sub(r"(?m)^(HINT|DETAIL): .*\n", "", done.stdout) if command in SCRIPTS else done.stdout
 
 
 def plain(text):
@@ -211,7 +263,7 @@ def main():
                 done = subprocess.run([*psql, "-q", "-v", "ON_ERROR_STOP=1", "-c", SETUP], capture_output=True, text=True)
                 if done.returncode:
                     raise SystemExit(done.stderr)
-            for command in SAME:
+            for command in [*SAME, *SCRIPTS]:
                 tally.run(command, same, ours, theirs, command)
             for command, pattern in SHOWS.items():
                 tally.run(command, shows, ours, command, pattern)

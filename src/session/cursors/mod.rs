@@ -105,6 +105,11 @@ impl Cursor {
         Ok(reader)
     }
 
+    /// Whether reading it has failed.
+    fn is_broken(&self) -> bool {
+        self.reader.try_lock().is_ok_and(|reader| reader.is_broken())
+    }
+
     /// The rows of FETCH as they are asked for.
     pub(crate) fn fetch(
         &self,
@@ -188,7 +193,7 @@ impl Cursors {
         let holding = |entry: &&Entry| entry.cursor.hold && !entry.held;
         let cursors: Vec<Arc<Cursor>> =
             self.0.lock().cursors.values().filter(holding).map(|entry| Arc::clone(&entry.cursor)).collect();
-        for cursor in cursors {
+        for cursor in cursors.iter().filter(|cursor| !cursor.is_broken()) {
             cursor.reader()?.keep_all().await?;
         }
         Ok(())
@@ -199,10 +204,10 @@ impl Cursors {
         self.0.lock().cursors.values().any(|entry| entry.cursor.hold && !entry.held)
     }
 
-    /// The transaction is committed: those WITH HOLD stay.
+    /// The transaction is committed: those WITH HOLD stay, unless they failed.
     pub(super) fn commit(&self) {
         self.retain(|entry| {
-            entry.held |= entry.cursor.hold;
+            entry.held |= entry.cursor.hold && !entry.cursor.is_broken();
             entry.level = 0;
             entry.held
         });

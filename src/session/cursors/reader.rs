@@ -47,6 +47,11 @@ impl Reader {
         Self { query: Some(query), read: 0, scroll, kept: None, near: None, at: 0, broken: false, runtime, memory }
     }
 
+    /// Whether something failed while the cursor was read.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     /// Asserts that the cursor is whole.
     ///
     /// # Errors
