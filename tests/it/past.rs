@@ -278,7 +278,8 @@ async fn readme() -> Outcome {
     client.batch_execute("INSERT INTO profiles VALUES ('p1', 'ada@example.com', 'Oslo')").await?;
     client.batch_execute("DELETE FROM profiles").await?;
     let mut answers = Vec::new();
-    for statement in sql.split(";").map(str::trim).filter(|statement| !statement.is_empty()) {
+    let sql: Vec<&str> = sql.lines().map(|line| line.split("--").next().unwrap_or(line)).collect();
+    for statement in sql.join("\n").split(';').map(str::trim).filter(|statement| !statement.is_empty()) {
         answers.push(rows(&client, statement).await?);
     }
     same("found", answers[4].clone(), vec![vec!["p1".to_owned(), "ada@example.com".to_owned(), "NULL".to_owned()]])?;
