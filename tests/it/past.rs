@@ -123,7 +123,7 @@ async fn every_state_is_found_again() -> Outcome {
     Ok(())
 }
 
-const NOTHING_KEPT: &str = "CALL audience.maintain(retain => interval '0 seconds', retain_log => interval '0 seconds')";
+const NOTHING_KEPT: &str = "CALL audience.maintain(retain => interval '0 seconds')";
 
 async fn what_is_removed_is_told() -> Outcome {
     let served = Served::start().await?;
@@ -179,7 +179,7 @@ async fn privileges() -> Outcome {
     let served = Served::start().await?;
     let client = served.connect().await?;
     for sql in [
-        "CREATE ROLE ana LOGIN",
+        "CREATE ROLE ana LOGIN PASSWORD 'ana'",
         "CREATE TABLE t (id integer, mail text, city text)",
         "INSERT INTO t VALUES (1, 'a@example.com', 'Oslo')",
         "GRANT SELECT (id, city) ON t TO ana",
@@ -188,7 +188,7 @@ async fn privileges() -> Outcome {
     }
     let instant = value(&client, "SELECT now()").await?;
     let mut config = address(served.port);
-    let ana = connect_with(config.user("ana")).await?;
+    let ana = connect_with(config.user("ana").password("ana")).await?;
     same("granted", value(&ana, "SELECT city FROM table_at('t', 1)").await?.as_str(), "Oslo")?;
     refused(ana.simple_query("SELECT mail FROM table_at('t', 1)").await, "42501")?;
     refused(ana.simple_query("SELECT * FROM table_at('t', 1)").await, "42501")?;
@@ -222,7 +222,7 @@ async fn settings() -> Outcome {
     let first = value(&client, "SELECT now()").await?;
     client.batch_execute("UPDATE k SET v = 'two'").await?;
     let mut config = address(served.port);
-    let back = connect_with(config.options(&format!("-c audience.as_of='{}'", first.replace(' ', "T")))).await?;
+    let back = connect_with(config.options(&format!("-c audience.as_of={}", first.replace(' ', "T")))).await?;
     same("option", value(&back, "SELECT v FROM k").await?.as_str(), "one")?;
     let prepared = back.prepare("SELECT v FROM k WHERE id = $1").await?;
     same("prepared", back.query_one(&prepared, &[&1_i32]).await?.get::<_, String>(0).as_str(), "one")?;
@@ -239,7 +239,8 @@ async fn settings() -> Outcome {
 async fn restore_beside_writers() -> Outcome {
     let served = Served::start().await?;
     let (client, other) = (served.connect().await?, served.connect().await?);
-    client.batch_execute("CREATE TABLE k (id integer PRIMARY KEY, v text); INSERT INTO k VALUES (1, 'one')").await?;
+    client.batch_execute("CREATE TABLE k (id integer PRIMARY KEY, v text)").await?;
+    client.batch_execute("INSERT INTO k VALUES (1, 'one')").await?;
     // An explicit transaction that somebody overtakes.
     client.batch_execute("BEGIN").await?;
     client.batch_execute("CALL audience.restore('k', 0)").await?;
