@@ -308,6 +308,10 @@ impl View {
 
     /// One committed version of a table, as for [`Warehouse::table_version`].
     pub async fn version(&self, id: ObjectId, version: i64) -> Result<Arc<PastTable>> {
+        let def = self.objects.table(id).ok_or_else(|| Error::Internal(format!("no table with id {id}")))?;
+        if self.base.objects.table(id).is_none() {
+            return Err(Error::Invalid(format!("table \"{}\" has no version yet: commit it first", def.name)));
+        }
         self.warehouse.table_version(&self.base, id, version).await
     }
 

@@ -5,6 +5,11 @@
 //! `shutdown`, `durability`, `changes`, `lease` and `load` spawn the real binary, because they look at it from outside
 //! or kill it. `reference` compares functions with figures of other programs, `reference_docs` writes udfs/README.md
 //! and runs its examples, `tidy` reads the sources. `AUDIENCEDB_FULL=1` runs the long tier.
+//! `slt` runs every file of tests/slt in-process and over the wire. `wire`, `transactions`, `sessions`, `catalogs`, `alter` and
+//! `plans` talk to a server inside this process; `past`, `cancel`, `memory`, `operation`, `shutdown`, `durability`, `changes`,
+//! `lease` and `load` spawn the real binary, because they look at it from outside or kill it. `reference` compares
+//! functions with figures of other programs, `reference_docs` writes udfs/README.md and runs its examples, `tidy` reads
+//! the sources. `AUDIENCEDB_FULL=1` runs the long tier.
 
 mod alter;
 mod cancel;
@@ -22,6 +27,7 @@ mod load;
 mod maintenance;
 mod memory;
 mod operation;
+mod past;
 mod plans;
 mod process;
 mod raw;
@@ -71,6 +77,7 @@ fn main() -> ExitCode {
     trials.extend(lease::trials());
     trials.extend(maintenance::trials());
     trials.extend(erasure::trials());
+    trials.extend(past::trials());
     trials.extend(reference::trials());
     trials.extend(reference_attribution::trials());
     trials.extend(reference_behaviour::trials());

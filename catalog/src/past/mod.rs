@@ -137,9 +137,6 @@ impl Warehouse {
     pub async fn table_version(&self, now: &Snapshot, id: ObjectId, version: i64) -> Result<Arc<PastTable>> {
         let def = now.objects.table(id).ok_or_else(|| Error::Internal(format!("no table with id {id}")))?;
         let newest = now.objects.table_version(id);
-        if newest < 0 {
-            return Err(Error::Invalid(format!("table \"{}\" has no version yet: commit it first", def.name)));
-        }
         if version < 0 || version > newest {
             return Err(Error::Invalid(format!(
                 "table \"{}\" has no version {version}: its newest is {newest}",

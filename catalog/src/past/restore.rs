@@ -31,8 +31,8 @@ impl Transaction {
     /// altered so that its files don't fit. [`Error::Conflict`] at commit if somebody else changed rows meanwhile.
     pub async fn restore(&mut self, id: ObjectId, version: i64) -> Result<Restored> {
         let warehouse = Arc::clone(self.warehouse());
-        let past = warehouse.table_version(self.base(), id, version).await?;
         let view = self.view();
+        let past = view.version(id, version).await?;
         let now = view.table(id).await?;
         let committed = view.committed(id).await?.map_or(-1, |state| state.version);
         let then = Arc::clone(past.state());
