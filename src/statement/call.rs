@@ -63,7 +63,7 @@ const ERASE: Procedure = Procedure {
         ("key", None),
         ("dry_run", Some(ast::DataType::Boolean)),
         ("grace", Some(INTERVAL)),
-        ("column", Some(ast::DataType::Text)),
+        ("column_name", Some(ast::DataType::Text)),
     ],
     columns: erase::columns,
     runs: Runs::Erase,
@@ -72,7 +72,7 @@ const ERASE: Procedure = Procedure {
 const VERIFY_ERASURE: Procedure = Procedure {
     schema: "audience",
     name: "verify_erasure",
-    parameters: &[("key", None), ("erasure", Some(ast::DataType::Text)), ("column", Some(ast::DataType::Text))],
+    parameters: &[("key", None), ("erasure", Some(ast::DataType::Text)), ("column_name", Some(ast::DataType::Text))],
     columns: erase::found_columns,
     runs: Runs::VerifyErasure,
 };

@@ -82,7 +82,7 @@ struct Committed {
     pending: Option<u32>,
 }
 
-/// Runs `erase` with `key`, `dry_run`, `grace`, `column`.
+/// Runs `erase` with `key`, `dry_run`, `grace`, `column_name`.
 pub(super) async fn run(session: &mut Session, values: &[ScalarValue], running: &Running) -> Result<RecordBatch> {
     let [key, dry_run, grace, column] = values else {
         return Err(Error::internal("audience.erase was called with other arguments than it has"));
@@ -121,7 +121,7 @@ pub(super) async fn run(session: &mut Session, values: &[ScalarValue], running: 
     answer(&committed, stage.name())
 }
 
-/// Runs `verify_erasure` with `key`, `erasure`, `column`.
+/// Runs `verify_erasure` with `key`, `erasure`, `column_name`.
 pub(super) async fn verify(session: &mut Session, values: &[ScalarValue]) -> Result<RecordBatch> {
     let [key, erasure, column] = values else {
         return Err(Error::internal("audience.verify_erasure was called with other arguments than it has"));
@@ -183,7 +183,7 @@ fn carrying(session: &mut Session, column: Option<&str>) -> Result<Vec<(Arc<Tabl
     if tables.is_empty() {
         let message = format!("no table has a column \"{}\"", column.unwrap_or(COLUMN));
         return Err(Error::new(SqlState::UNDEFINED_COLUMN, message)
-            .with_hint("name the column with column => '…', or give tables the option erase_by"));
+            .with_hint("name the column with column_name => '…', or give tables the option erase_by"));
     }
     Ok(tables)
 }

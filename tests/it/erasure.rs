@@ -52,7 +52,7 @@ async fn fill(client: &Client) -> Outcome {
                 "INSERT INTO profiles SELECT 'person-' || n, 'mail-' || n || '@example.org', '+33-' || n, \
                  date '1970-01-01' + g::integer FROM {people} \
                  ON CONFLICT (profile_id) DO UPDATE SET email = excluded.email;
-                 INSERT INTO events SELECT 'person-' || n, timestamptz '2026-03-01' + g * interval '1 hour', 'visit', \
+                 INSERT INTO events SELECT 'person-' || n, ('2026-03-0' || (g / 24 + 1)::text || ' ' || lpad((g % 24)::text, 2, '0') || ':00+00')::timestamptz, 'visit', \
                  'note of ' || n FROM {people};
                  INSERT INTO identities SELECT 'cookie-' || g, 'mail-' || n || '@', 'person-' || n FROM {people}"
             ))
@@ -286,7 +286,7 @@ async fn whose_and_what() -> Outcome {
     refused(client.batch_execute("CALL audience.erase()").await, "22023")?;
     refused(client.batch_execute("CALL audience.erase(NULL)").await, "22023")?;
     refused(client.batch_execute("CALL audience.erase('x', grace => '-1 hour')").await, "22023")?;
-    refused(client.batch_execute("CALL audience.erase('x', column => 'nowhere')").await, "42703")?;
+    refused(client.batch_execute("CALL audience.erase('x', column_name => 'nowhere')").await, "42703")?;
     refused(client.batch_execute("BEGIN; CALL audience.erase('x')").await, "25001")?;
     client.batch_execute("ROLLBACK").await?;
     refused(client.batch_execute("CREATE TABLE t (a integer) WITH (erase_by = 'b')").await, "42703")?;
@@ -317,7 +317,7 @@ async fn whose_and_what() -> Outcome {
     refused(client.batch_execute("CALL audience.erase(4713)").await, "42703")?;
     same(
         "named",
-        rows(&client, "CALL audience.erase('4713', column => 'who', grace => '0')").await?[0][3].as_str(),
+        rows(&client, "CALL audience.erase('4713', column_name => 'who', grace => '0')").await?[0][3].as_str(),
         "1",
     )?;
     same("left", holding(served.folder(), &["Ada", "Bob", "Cy"])?, Vec::<String>::new())?;
@@ -346,7 +346,7 @@ async fn elsewhere() -> Outcome {
     client
         .batch_execute(&format!("DROP VIEW segments.one; DELETE FROM letters WHERE body LIKE 'dear {KEY},%'"))
         .await?;
-    client.batch_execute(&format!("CALL audience.erase('dear {KEY}, …', column => 'body', grace => '0')")).await?;
+    client.batch_execute(&format!("CALL audience.erase('dear {KEY}, …', column_name => 'body', grace => '0')")).await?;
     let id = value(&client, "SELECT erasure_id FROM audience.erasures ORDER BY requested_at LIMIT 1").await?;
     let left = rows(&client, &format!("CALL audience.verify_erasure('{KEY}', erasure => '{id}')")).await?;
     same("left", left, Vec::<Vec<String>>::new())?;

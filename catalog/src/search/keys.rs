@@ -15,6 +15,8 @@ pub struct Keys {
     words: HashMap<[u8; PREFIX], Vec<Vec<u8>>>,
     /// What is too short for that.
     short: Vec<Vec<u8>>,
+    /// The bytes that any of them begins with: most places are passed over by it.
+    first: [bool; 256],
     columns: Vec<String>,
 }
 
@@ -24,8 +26,10 @@ impl Keys {
         let whole: HashSet<String> = keys.into_iter().filter(|key| !key.is_empty()).collect();
         let mut words: HashMap<[u8; PREFIX], Vec<Vec<u8>>> = HashMap::new();
         let mut short = Vec::new();
+        let mut first = [false; 256];
         for key in &whole {
             for form in forms(key) {
+                form.first().into_iter().for_each(|byte| first[usize::from(*byte)] = true);
                 match form.first_chunk::<PREFIX>() {
                     Some(prefix) => words.entry(*prefix).or_default().push(form),
                     None => short.push(form),
@@ -33,7 +37,7 @@ impl Keys {
             }
         }
         let numbers = whole.iter().filter_map(|key| key.parse().ok()).collect();
-        Self { whole, numbers, words, short, columns: columns.into_iter().collect() }
+        Self { whole, numbers, words, short, first, columns: columns.into_iter().collect() }
     }
 
     /// How many there are.
@@ -65,7 +69,7 @@ impl Keys {
 
     /// Whether a key stands somewhere in a text.
     pub(super) fn in_text(&self, text: &[u8]) -> bool {
-        (0..text.len()).any(|at| {
+        (0..text.len()).filter(|at| self.first[usize::from(text[*at])]).any(|at| {
             let rest = &text[at..];
             let words = rest.first_chunk::<PREFIX>().and_then(|prefix| self.words.get(prefix));
             let candidates = words.into_iter().flatten().chain(&self.short);
