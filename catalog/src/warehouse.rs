@@ -393,7 +393,8 @@ impl Warehouse {
 
     /// A provider that scans `state`; `schema` as for [`LakeTable::new`].
     pub fn provider(&self, state: Arc<TableState>, schema: SchemaRef) -> Result<LakeTable> {
-        Ok(LakeTable::new(state, schema, ObjectStoreUrl::parse(STORE_URL)?))
+        let table = LakeTable::new(state, schema, ObjectStoreUrl::parse(STORE_URL)?);
+        Ok(table.with_bucket(Arc::clone(&self.bucket)))
     }
 
     /// Writes the rows of a plan as files of `table`, to be committed by a transaction.

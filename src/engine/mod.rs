@@ -8,6 +8,7 @@ mod array_length;
 pub(crate) mod changes;
 mod compute;
 mod constants;
+mod few_keys;
 mod filter_pushdown;
 mod group;
 mod interrupt;

@@ -1,5 +1,6 @@
 //! Tables: one version of a table's definition and files, how it is read and how it is written.
 
+mod buckets;
 mod change;
 mod delta;
 mod file;
@@ -132,6 +133,16 @@ impl TableState {
         let gone: HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
         let left = self.files.iter().filter(|file| !gone.contains(file.path.as_str())).cloned().collect();
         Self { files: Arc::new(left), ..self.clone() }
+    }
+
+    /// This version's files in the cuts that `written` is in: no other can have a key that is in those.
+    pub fn in_cuts_of(&self, written: &Written) -> Self {
+        let Some((column, _)) = self.layout.partition_column() else { return self.clone() };
+        let cuts: HashSet<Option<&str>> =
+            written.adds.iter().map(|add| add.partition_values.get(column).and_then(|cut| cut.as_deref())).collect();
+        // Whoever else wrote a file may have cut it by another hash.
+        let near = self.files.iter().filter(|file| file.sorted_by.is_none() || cuts.contains(&file.cut.as_deref()));
+        Self { files: Arc::new(near.cloned().collect()), ..self.clone() }
     }
 
     /// Where a file is in the warehouse's store.
