@@ -5,6 +5,7 @@ mod accounts;
 pub(crate) mod activity;
 mod admission;
 mod array_length;
+pub(crate) mod change_group;
 pub(crate) mod changes;
 mod compute;
 mod constants;
@@ -38,7 +39,7 @@ use std::sync::{Arc, OnceLock};
 use catalog::lease::HolderInfo;
 use catalog::objects::{ObjectId, RoleDef, TableDef};
 use catalog::store::{Location, StoreOptions};
-use catalog::table::{Change, Changed, Progress, TableState, Written};
+use catalog::table::{Change, Changed, Found, Progress, TableState, Written};
 use catalog::{View, Warehouse};
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::RecordBatch;
@@ -149,6 +150,7 @@ pub struct Engine {
     table_gates: Mutex<HashMap<ObjectId, Arc<tokio::sync::RwLock<()>>>>,
     /// Small inserts that are committed together.
     groups: group::Groups,
+    change_groups: change_group::ChangeGroups,
     /// Removed with the engine.
     _spill: SpillFolder,
 }
@@ -233,6 +235,7 @@ impl Engine {
             table_locks: Mutex::default(),
             table_gates: Mutex::default(),
             groups: group::Groups::default(),
+            change_groups: change_group::ChangeGroups::default(),
             _spill: spill,
         }))
     }
@@ -309,6 +312,19 @@ impl Engine {
         let warehouse = Arc::clone(&self.warehouse);
         let _admitted = self.admission.enter(change.plan.as_ref(), pid(&task)).await?;
         let work = async move { warehouse.change(&state, change, task).await };
+        Ok(self.compute.run(work).await??)
+    }
+
+    /// Finds what a change does to a table's rows, on the threads for queries; nothing is written.
+    pub(crate) async fn find_change(
+        &self,
+        state: Arc<TableState>,
+        change: Change,
+        task: Arc<TaskContext>,
+    ) -> Result<Found> {
+        let warehouse = Arc::clone(&self.warehouse);
+        let _admitted = self.admission.enter(change.plan.as_ref(), pid(&task)).await?;
+        let work = async move { warehouse.find_change(&state, change, task).await };
         Ok(self.compute.run(work).await??)
     }
 

@@ -4,6 +4,7 @@ mod buckets;
 mod change;
 mod delta;
 mod file;
+mod found;
 pub mod layout;
 mod ranges;
 pub mod rows;
@@ -23,6 +24,8 @@ pub(crate) use self::delta::{
 };
 pub use self::delta::{Append, Rewrite};
 pub use self::file::DataFile;
+pub use self::found::{Found, Together};
+pub(crate) use self::found::{find, write_together};
 pub use self::layout::Layout;
 pub use self::ranges::Ranges;
 pub use self::scan::{LakeTable, Pruned, pruned};
