@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use catalog::objects::TableDef;
 use catalog::types::PgType;
 use datafusion::sql::sqlparser::ast::{
-    AssignmentTarget, BinaryOperator, Expr, Insert, OnConflictAction, OnInsert, Query, SetExpr, Visit, Visitor,
-    visit_expressions,
+    AssignmentTarget, BinaryOperator, Expr, FunctionArguments, Insert, OnConflictAction, OnInsert, Query, SetExpr,
+    Visit, Visitor, visit_expressions,
 };
 
 use super::ast::{Change, ChangeKind};
@@ -104,9 +104,14 @@ fn column(expression: &Expr) -> Option<String> {
 }
 
 fn is_constant(expression: &Expr) -> bool {
-    let names = visit_expressions(expression, |e| match e {
-        Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Function(_) => ControlFlow::Break(()),
+    let other = visit_expressions(expression, |e| match e {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ControlFlow::Break(()),
+        // What takes no argument can be another value for each row: random().
+        Expr::Function(call) => match &call.args {
+            FunctionArguments::List(list) if !list.args.is_empty() => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        },
         _ => ControlFlow::Continue(()),
     });
-    names.is_continue()
+    other.is_continue()
 }
