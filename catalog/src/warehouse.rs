@@ -27,8 +27,8 @@ use crate::past::Past;
 use crate::store::{Location, Requests, Store, StoreOptions, probe_conditional_put};
 use crate::table::rows::RowTable;
 use crate::table::{
-    self, Append, Change, Changed, Description, LakeTable, Layout, Progress, Rewrite, RunningWrites, TableState,
-    Written,
+    self, Append, Change, Changed, Description, Found, LakeTable, Layout, Progress, Rewrite, RunningWrites, TableState,
+    Together, Written,
 };
 
 /// The name under which plans know the warehouse's store; every engine registers its own store there.
@@ -407,7 +407,8 @@ impl Warehouse {
 
     /// A provider that scans `state`; `schema` as for [`LakeTable::new`].
     pub fn provider(&self, state: Arc<TableState>, schema: SchemaRef) -> Result<LakeTable> {
-        Ok(LakeTable::new(state, schema, ObjectStoreUrl::parse(STORE_URL)?))
+        let table = LakeTable::new(state, schema, ObjectStoreUrl::parse(STORE_URL)?);
+        Ok(table.with_bucket(Arc::clone(&self.bucket)))
     }
 
     /// Writes the rows of a plan as files of `table`, to be committed by a transaction.
@@ -441,6 +442,17 @@ impl Warehouse {
     pub async fn change(&self, state: &Arc<TableState>, change: Change, task: Arc<TaskContext>) -> Result<Changed> {
         let (url, store) = (ObjectStoreUrl::parse(STORE_URL)?, Arc::clone(&self.store.root));
         table::change(state, change, url, store, &self.running, &self.bucket, task).await
+    }
+
+    /// Writes changes of different rows as one, to be committed by a transaction.
+    pub async fn change_together(&self, together: Together, task: Arc<TaskContext>) -> Result<Changed> {
+        let (url, store) = (ObjectStoreUrl::parse(STORE_URL)?, Arc::clone(&self.store.root));
+        table::write_together(together, url, store, &self.running, &self.bucket, task).await
+    }
+
+    /// Finds what a change does to a table, in memory.
+    pub async fn find_change(&self, state: &Arc<TableState>, change: Change, task: Arc<TaskContext>) -> Result<Found> {
+        table::find(state, change, task).await
     }
 
     /// A provider that scans `state` and tells where each row is; `schema` as for [`LakeTable::new`].

@@ -6,10 +6,12 @@ pub(crate) mod activity;
 mod admission;
 mod array_length;
 mod by_key;
+pub(crate) mod change_group;
 pub(crate) mod changes;
 mod compute;
 mod constants;
 mod erasures;
+mod few_keys;
 mod filter_pushdown;
 mod group;
 mod interrupt;
@@ -42,7 +44,7 @@ use std::sync::{Arc, OnceLock};
 use catalog::lease::HolderInfo;
 use catalog::objects::{ObjectId, RoleDef, TableDef};
 use catalog::store::{Location, StoreOptions};
-use catalog::table::{Change, Changed, Progress, TableState, Written};
+use catalog::table::{Change, Changed, Found, Progress, TableState, Written};
 use catalog::{View, Warehouse};
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::RecordBatch;
@@ -160,6 +162,7 @@ pub struct Engine {
     /// Small inserts that are committed together.
     groups: group::Groups,
     temporary: TemporarySchemas,
+    change_groups: change_group::ChangeGroups,
     /// Removed with the engine.
     _spill: SpillFolder,
 }
@@ -246,6 +249,7 @@ impl Engine {
             erased: erasures::Remembered::default(),
             groups: group::Groups::default(),
             temporary: TemporarySchemas::default(),
+            change_groups: change_group::ChangeGroups::default(),
             _spill: spill,
         }))
     }
@@ -322,6 +326,19 @@ impl Engine {
         let warehouse = Arc::clone(&self.warehouse);
         let _admitted = self.admission.enter(change.plan.as_ref(), pid(&task)).await?;
         let work = async move { warehouse.change(&state, change, task).await };
+        Ok(self.compute.run(work).await??)
+    }
+
+    /// Finds what a change does to a table's rows, on the threads for queries; nothing is written.
+    pub(crate) async fn find_change(
+        &self,
+        state: Arc<TableState>,
+        change: Change,
+        task: Arc<TaskContext>,
+    ) -> Result<Found> {
+        let warehouse = Arc::clone(&self.warehouse);
+        let _admitted = self.admission.enter(change.plan.as_ref(), pid(&task)).await?;
+        let work = async move { warehouse.find_change(&state, change, task).await };
         Ok(self.compute.run(work).await??)
     }
 

@@ -22,11 +22,10 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::DATABASE;
-use super::constants;
 use super::names::Names;
 use super::relations::Relations;
 use super::types::CastTypes;
-use super::{past, reg, rewrite, semantics, spelling};
+use super::{constants, few_keys, past, reg, rewrite, semantics, spelling};
 use crate::error::{Error, Result, SqlState, nearest, no_type};
 use crate::information_schema::{self, INFORMATION_SCHEMA};
 use crate::pg_catalog::{PG_CATALOG, PgCatalog};
@@ -409,7 +408,8 @@ impl Planner {
 
     /// The optimized physical plan of a query without open parameters.
     pub(crate) async fn physical(&self, logical: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(self.state.create_physical_plan(logical).await?)
+        let logical = few_keys::filtered(logical.clone(), &self.state)?;
+        Ok(self.state.create_physical_plan(&logical).await?)
     }
 
     /// The rows of a query without open parameters that are constants in the statement; `None` if it has to be run.

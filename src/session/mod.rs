@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use catalog::objects::{ObjectId, TableDef, is_temporary};
+use catalog::table::Found;
 use catalog::transaction::Savepoint;
 use catalog::{FilesHeld, Snapshot, Transaction};
 use chrono::{DateTime, Utc};
@@ -44,6 +45,7 @@ use self::settings::{Saved, Settings};
 use self::temporary::Temporary;
 use self::views::Views;
 use crate::engine::activity::{Backend, Place};
+use crate::engine::change_group::{Offered, Outcome, Turn};
 use crate::engine::{Caller, Engine, Planner, SessionTables, Tell, TextForms, Travel};
 use crate::error::{Error, Result, SqlState};
 use crate::privileges::PG_TEMP;
@@ -140,6 +142,10 @@ pub struct Session {
     looked_back: Option<(DateTime<Utc>, Option<Arc<Snapshot>>)>,
     /// The statement is only described: what it would tell is told when it runs.
     describing: bool,
+    /// The running statement's change, handed over to be committed with those of others.
+    offered: Option<Offered>,
+    /// The running statement's place among those that change a table, if its change was handed over before.
+    place_in_line: Option<u64>,
     /// Savepoints of the open block, oldest first.
     savepoints: Vec<(String, Savepoint, Saved)>,
     /// Prepared statements, of SQL and of the client's protocol.
@@ -209,6 +215,8 @@ impl Session {
             grouped: None,
             looked_back: None,
             describing: false,
+            offered: None,
+            place_in_line: None,
             savepoints: Vec::new(),
             statements,
             cursors,
@@ -332,9 +340,26 @@ impl Session {
         running: &Running,
     ) -> Result<Execution> {
         self.grouped = None;
-        let outcome = match self.begin_work().await {
-            Ok(_) => running.race(statement::run(self, prepared, params, running.clone())).await,
-            Err(e) => Err(e),
+        self.place_in_line = None;
+        let outcome = loop {
+            self.offered = None;
+            let outcome = match self.begin_work().await {
+                Ok(_) => running.race(statement::run(self, prepared, params.clone(), running.clone())).await,
+                Err(e) => Err(e),
+            };
+            let Some(offered) = self.offered.take() else { break outcome };
+            self.work = None;
+            // What has been handed over is told as it ends, even to whom cancels it.
+            self.place_in_line = Some(offered.number);
+            match offered.outcome().await {
+                Ok(Outcome::Again) if outcome.is_ok() => {}
+                Ok(Outcome::Committed) => {
+                    self.engine.metrics().commits.inc();
+                    break outcome;
+                }
+                Ok(Outcome::Again) => break outcome,
+                Err(e) => break Err(e),
+            }
         };
         // Its data is still to come, and with it the end of its transaction.
         if matches!(outcome, Ok(Execution::CopyIn(_))) {
@@ -766,6 +791,27 @@ impl Session {
             }
         }
         self.lock_table(id).await
+    }
+
+    /// Waits until this session may find what it does to one row of a keyed table, to hand it over with
+    /// [`Session::hand_over`]. Nobody else changes the table meanwhile.
+    pub(crate) async fn await_turn(&mut self, id: ObjectId) -> Result<Turn> {
+        let waiting = self.engine.join_changes(id, self.place_in_line);
+        self.place.wait_for_lock(true);
+        let turn = match self.settings.lock_timeout() {
+            None => Ok(waiting.turn().await),
+            Some(limit) => tokio::time::timeout(limit, waiting.turn()).await,
+        };
+        self.place.wait_for_lock(false);
+        let turn =
+            turn.map_err(|_| Error::new(SqlState::LOCK_NOT_AVAILABLE, "canceling statement due to lock timeout"))??;
+        self.renew_work().await?;
+        Ok(turn)
+    }
+
+    /// Hands a change over, to be committed when the statement ends.
+    pub(crate) fn hand_over(&mut self, turn: Turn, found: Found, command: &'static str) {
+        self.offered = Some(turn.offer(found, command));
     }
 
     /// [`Session::lock_rows`] for a statement that writes a table anew: small inserts into one without a key, which

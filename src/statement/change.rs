@@ -6,11 +6,13 @@ use catalog::objects::{Privileges, Relation, TableDef};
 use catalog::table::{Change as RowChange, Changed, Twice, Written};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{Expr, Ident, Join, JoinConstraint, JoinOperator, TableFactor, TableWithJoins};
 
 use super::ast::{Assignment, Change, ChangeKind, MergeAction, MergeWhen};
-use super::{QualifiedName, insert, query, table};
+use super::{QualifiedName, insert, query, single, table};
+use crate::engine::change_group::Turn;
 use crate::engine::changes::{Action, Changes, Does, Request, target as target_in_from};
 use crate::engine::{Planner, interruptible, parameters};
 use crate::error::{Error, Result, SqlState, nearest};
@@ -47,14 +49,20 @@ pub(super) async fn run(
     running: Running,
 ) -> Result<Execution> {
     let def = target(session, change)?;
-    session.lock_rows(def.id).await?;
+    let turn = match session.autocommits() && single::changes_one(change, &def) {
+        true => Some(session.await_turn(def.id).await?),
+        false => {
+            session.lock_rows(def.id).await?;
+            None
+        }
+    };
     let def = table_again(session, &def)?;
     check_privileges(session, change, &def)?;
     let planner = session.planner()?;
     let changes = plan(&planner, &def, change, &query::known(prepared)).await?;
     changes.check()?;
     let effect = effect(change, &def)?;
-    apply(session, &planner, &def, changes, params, effect, running).await
+    apply(session, &planner, &def, changes, params, effect, turn, running).await
 }
 
 fn effect(change: &Change, def: &TableDef) -> Result<Effect> {
@@ -277,12 +285,22 @@ pub(super) async fn apply(
     changes: Changes,
     params: Vec<ScalarValue>,
     effect: Effect,
+    turn: Option<Turn>,
     running: Running,
 ) -> Result<Execution> {
     let logical = query::bind(changes.logical, params)?;
     let plan = interruptible(planner.physical(&logical).await?, running.ended())?;
     let row_change = RowChange { plan, same_place: effect.same_place, same_key: effect.same_key };
     let engine = Arc::clone(session.engine());
+    // An ALTER may have come in between.
+    if let Some(turn) = turn.filter(|_| !effect.checks_keys) {
+        let found = engine.find_change(Arc::clone(&changes.state), row_change, planner.state().task_ctx()).await;
+        let mut found = found.map_err(|e| twice(e, effect.command))?;
+        let rows = found.rows;
+        let (returned, held) = (std::mem::take(&mut found.returned), found.held.take());
+        session.hand_over(turn, found, effect.command);
+        return Ok(done(session, effect.command, rows, changes.returned, returned, held, running));
+    }
     let changed = engine.change(Arc::clone(&changes.state), row_change, planner.state().task_ctx()).await;
     let Changed { removes, written, rows, returned, held } = changed.map_err(|e| twice(e, effect.command))?;
     let mut checked_at = None;
@@ -299,9 +317,22 @@ pub(super) async fn apply(
     if !removes.is_empty() || !written.adds.is_empty() {
         session.work()?.change_rows(def.id, removes, written, effect.command, checked_at);
     }
-    let Some(columns) = changes.returned else {
-        let count = if effect.command == "INSERT" { format!("0 {rows}") } else { rows.to_string() };
-        return Ok(Execution::done(format!("{} {count}", effect.command)));
+    Ok(done(session, effect.command, rows, changes.returned, returned, held, running))
+}
+
+/// What the client is told.
+fn done(
+    session: &Session,
+    command: &'static str,
+    rows: u64,
+    columns: Option<SchemaRef>,
+    returned: Vec<RecordBatch>,
+    held: Option<MemoryReservation>,
+    running: Running,
+) -> Execution {
+    let Some(columns) = columns else {
+        let count = if command == "INSERT" { format!("0 {rows}") } else { rows.to_string() };
+        return Execution::done(format!("{command} {count}"));
     };
     let shown = Arc::clone(&columns);
     let batches = returned.into_iter().map(move |batch| {
@@ -311,7 +342,7 @@ pub(super) async fn apply(
             .map_err(datafusion::error::DataFusionError::from)?)
     });
     let stream = futures::stream::iter(batches);
-    Ok(Execution::Rows(Rows::new(effect.command, columns, stream, running, session.failure_flag())))
+    Execution::Rows(Rows::new(command, columns, stream, running, session.failure_flag()))
 }
 
 /// The error for a row that is named twice, in the words of the statement.

@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::ast::Assignment;
 use super::change::{Effect, apply, table_again, updated};
-use super::{fold, insert, query};
+use super::{fold, insert, query, single};
 use crate::engine::changes::{Action, Changes, Does, Request, proposed, target as target_in_from};
 use crate::engine::{Planner, parameters};
 use crate::error::{Error, Result, SqlState};
@@ -49,7 +49,11 @@ pub(super) async fn run(
     running: Running,
 ) -> Result<Execution> {
     let def = insert::target(session, insert)?;
-    if !def.primary_key.is_empty() {
+    let turn = match session.autocommits() && single::upserts_one(insert, &def) {
+        true => Some(session.await_turn(def.id).await?),
+        false => None,
+    };
+    if turn.is_none() && !def.primary_key.is_empty() {
         session.lock_rows(def.id).await?;
     }
     let def = table_again(session, &def)?;
@@ -62,7 +66,7 @@ pub(super) async fn run(
     let planner = session.planner()?;
     let (changes, effect) = plan(session, &planner, &def, insert, &query::known(prepared)).await?;
     changes.check()?;
-    apply(session, &planner, &def, changes, params, effect, running).await
+    apply(session, &planner, &def, changes, params, effect, turn, running).await
 }
 
 /// The plan of what changes, and how it is applied.

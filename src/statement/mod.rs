@@ -26,6 +26,7 @@ mod role;
 mod schema;
 mod setting;
 mod show;
+mod single;
 pub(crate) mod table;
 pub(crate) mod transaction;
 mod view;

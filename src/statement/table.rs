@@ -431,6 +431,7 @@ pub(super) async fn check_new_keys(
         .limit(0, Some(1))?
         .build()?;
     refuse(planner, def, &twice).await?;
+    let others = Arc::new(others.in_cuts_of(written));
     if others.files.is_empty() {
         return Ok(());
     }

@@ -114,52 +114,84 @@ pub(crate) async fn change(
     })
 }
 
+/// The table's columns as they are stored.
+fn stored(state: &TableState) -> SchemaRef {
+    let nullable = |field: &Arc<Field>| field.as_ref().clone().with_nullable(true);
+    Arc::new(Schema::new(state.schema.fields().iter().map(nullable).collect::<Vec<_>>()))
+}
+
+/// The places of the key's columns, and what makes rows of them that can be compared.
+pub(super) fn key_of(state: &TableState) -> Result<(Vec<usize>, RowConverter)> {
+    let schema = stored(state);
+    let index = |name: &String| Ok(schema.index_of(name)?);
+    let key: Vec<usize> = state.def.primary_key.iter().map(index).collect::<Result<_>>()?;
+    let fields = key.iter().map(|&at| SortField::new(schema.field(at).data_type().clone())).collect();
+    Ok((key, RowConverter::new(fields)?))
+}
+
 /// What has been read of a change so far.
-struct Taken {
-    state: Arc<TableState>,
+pub(super) struct Taken {
+    pub(super) state: Arc<TableState>,
     /// The table's columns as they are stored.
-    schema: SchemaRef,
+    pub(super) schema: SchemaRef,
     same_place: Twice,
     same_key: Option<Twice>,
     key: Vec<usize>,
     converter: Option<RowConverter>,
-    seen: Mutex<Seen>,
-    refused: AtomicBool,
+    pub(super) seen: Mutex<Seen>,
+    pub(super) refused: AtomicBool,
     /// Partitions of the plan that have not come to their end.
     open: AtomicUsize,
     /// How the plan has ended.
-    end: watch::Sender<End>,
+    pub(super) end: watch::Sender<End>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     NotYet,
     Reached,
     Missed,
 }
 
-struct Seen {
-    places: Places,
+pub(super) struct Seen {
+    pub(super) places: Places,
     keys: HashSet<OwnedRow>,
-    rows: u64,
-    returned: Vec<RecordBatch>,
+    pub(super) rows: u64,
+    pub(super) returned: Vec<RecordBatch>,
     /// Bytes of keys and of what is handed back.
     bytes: usize,
-    reservation: MemoryReservation,
+    pub(super) reservation: MemoryReservation,
 }
 
 impl Taken {
-    fn new(state: &Arc<TableState>, change: &Change, pool: &Arc<dyn MemoryPool>) -> Result<Self> {
-        let nullable = |field: &Arc<Field>| field.as_ref().clone().with_nullable(true);
-        let schema = Arc::new(Schema::new(state.schema.fields().iter().map(nullable).collect::<Vec<_>>()));
+    pub(super) fn new(state: &Arc<TableState>, change: &Change, pool: &Arc<dyn MemoryPool>) -> Result<Self> {
+        let schema = stored(state);
         let mut key = Vec::new();
         let mut converter = None;
         if change.same_key.is_some() && !state.def.primary_key.is_empty() {
-            let index = |name: &String| Ok(schema.index_of(name)?);
-            key = state.def.primary_key.iter().map(index).collect::<Result<_>>()?;
-            let fields = key.iter().map(|&at| SortField::new(schema.field(at).data_type().clone())).collect();
-            converter = Some(RowConverter::new(fields)?);
+            let (places, of_key) = key_of(state)?;
+            (key, converter) = (places, Some(of_key));
         }
+        let partitions = change.plan.output_partitioning().partition_count();
+        Ok(Self { key, converter, ..Self::of(state, schema, change.same_place, change.same_key, partitions, pool) })
+    }
+
+    /// Places that are known: nothing is left to be read of a plan.
+    pub(super) fn known(state: &Arc<TableState>, places: Places, pool: &Arc<dyn MemoryPool>) -> Self {
+        let taken = Self::of(state, stored(state), Twice::Refused, None, 0, pool);
+        taken.seen.lock().places = places;
+        taken.end.send_replace(End::Reached);
+        taken
+    }
+
+    fn of(
+        state: &Arc<TableState>,
+        schema: SchemaRef,
+        same_place: Twice,
+        same_key: Option<Twice>,
+        partitions: usize,
+        pool: &Arc<dyn MemoryPool>,
+    ) -> Self {
         let seen = Seen {
             places: Places::default(),
             keys: HashSet::new(),
@@ -168,18 +200,18 @@ impl Taken {
             bytes: 0,
             reservation: MemoryConsumer::new("changed rows").register(pool),
         };
-        Ok(Self {
+        Self {
             state: Arc::clone(state),
             schema,
-            same_place: change.same_place,
-            same_key: change.same_key,
-            key,
-            converter,
+            same_place,
+            same_key,
+            key: Vec::new(),
+            converter: None,
             seen: Mutex::new(seen),
             refused: AtomicBool::new(false),
-            open: AtomicUsize::new(change.plan.output_partitioning().partition_count()),
+            open: AtomicUsize::new(partitions),
             end: watch::Sender::new(End::NotYet),
-        })
+        }
     }
 
     /// Takes a batch of the plan; returns the rows of it that come.
@@ -260,14 +292,14 @@ impl Drop for Ending {
 }
 
 /// The rows that come, in the order of the plan.
-struct Coming {
+pub(super) struct Coming {
     plan: Arc<dyn ExecutionPlan>,
     taken: Arc<Taken>,
     properties: Arc<PlanProperties>,
 }
 
 impl Coming {
-    fn new(plan: Arc<dyn ExecutionPlan>, taken: Arc<Taken>) -> Self {
+    pub(super) fn new(plan: Arc<dyn ExecutionPlan>, taken: Arc<Taken>) -> Self {
         let partitions = plan.output_partitioning().partition_count();
         let properties = properties(&taken.schema, partitions);
         Self { plan, taken, properties }
@@ -327,7 +359,7 @@ impl ExecutionPlan for Coming {
 }
 
 /// The rows that stay in the files of which rows go; they come once the plan of the change has ended.
-struct Survivors {
+pub(super) struct Survivors {
     taken: Arc<Taken>,
     files: ObjectStoreUrl,
     partitions: usize,
@@ -335,7 +367,7 @@ struct Survivors {
 }
 
 impl Survivors {
-    fn new(taken: Arc<Taken>, files: ObjectStoreUrl, partitions: usize) -> Self {
+    pub(super) fn new(taken: Arc<Taken>, files: ObjectStoreUrl, partitions: usize) -> Self {
         let properties = properties(&taken.schema, partitions);
         Self { taken, files, partitions, properties }
     }

@@ -1,9 +1,11 @@
 //! Tables: one version of a table's definition and files, how it is read and how it is written.
 
+mod buckets;
 mod by_key;
 mod change;
 mod delta;
 mod file;
+mod found;
 pub mod layout;
 mod ranges;
 pub mod rows;
@@ -25,11 +27,13 @@ pub(crate) use self::delta::{
 };
 pub use self::delta::{Append, Rewrite};
 pub use self::file::DataFile;
+pub use self::found::{Found, Together};
+pub(crate) use self::found::{find, write_together};
 pub use self::layout::Layout;
 pub use self::ranges::Ranges;
 pub use self::scan::{LakeTable, Pruned, pruned};
+pub(crate) use self::write::{KEYED_FILE_ROWS, RunningWrites, TARGET_FILE_BYTES, discard, rewrite, write, write_of};
 pub use self::write::{Progress, Written};
-pub(crate) use self::write::{RunningWrites, TARGET_FILE_BYTES, discard, rewrite, write, write_of};
 use crate::error::{Error, Result};
 use crate::objects::TableDef;
 use crate::types::PgType;
@@ -136,6 +140,16 @@ impl TableState {
         let gone: HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
         let left = self.files.iter().filter(|file| !gone.contains(file.path.as_str())).cloned().collect();
         Self { files: Arc::new(left), ..self.clone() }
+    }
+
+    /// This version's files in the cuts that `written` is in: no other can have a key that is in those.
+    pub fn in_cuts_of(&self, written: &Written) -> Self {
+        let Some((column, _)) = self.layout.partition_column() else { return self.clone() };
+        let cuts: HashSet<Option<&str>> =
+            written.adds.iter().map(|add| add.partition_values.get(column).and_then(|cut| cut.as_deref())).collect();
+        // Whoever else wrote a file may have cut it by another hash.
+        let near = self.files.iter().filter(|file| file.sorted_by.is_none() || cuts.contains(&file.cut.as_deref()));
+        Self { files: Arc::new(near.cloned().collect()), ..self.clone() }
     }
 
     /// Where a file is in the warehouse's store.

@@ -126,6 +126,18 @@ impl Places {
         Ok(new)
     }
 
+    /// Whether no place is in both.
+    pub(super) fn is_apart_from(&self, other: &Self) -> bool {
+        self.0.iter().all(|(file, rows)| other.0.get(file).is_none_or(|others| rows.is_disjoint(others)))
+    }
+
+    /// Adds the places of another.
+    pub(super) fn extend(&mut self, other: &Self) {
+        for (file, rows) in &other.0 {
+            *self.0.entry(*file).or_default() |= rows;
+        }
+    }
+
     /// How many places there are.
     pub fn len(&self) -> u64 {
         self.0.values().map(RoaringBitmap::len).sum()

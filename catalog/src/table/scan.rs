@@ -24,7 +24,7 @@ use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::logical_expr::{Expr, ScalarUDF, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr, expressions::col};
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
@@ -33,6 +33,7 @@ use datafusion::physical_plan::empty::EmptyExec;
 use futures::{StreamExt, TryStreamExt};
 
 use super::TableState;
+use super::buckets::Buckets;
 use super::by_key::{Slices, worthwhile};
 use super::file::{DataFile, FileRanges};
 use super::rows;
@@ -51,6 +52,8 @@ pub struct LakeTable {
     schema: SchemaRef,
     store: ObjectStoreUrl,
     constraints: Option<Constraints>,
+    /// The hash by which keyed tables are cut, to read only the buckets of keys that are asked for.
+    bucket: Option<Arc<ScalarUDF>>,
 }
 
 /// How many files a scan kept of how many; travels on the scan's files so that `EXPLAIN` can show it.
@@ -70,7 +73,12 @@ impl LakeTable {
             state.def.primary_key.iter().map(|name| state.schema.index_of(name).ok()).collect();
         let constraints =
             key.filter(|k| !k.is_empty()).map(|key| Constraints::new_unverified(vec![Constraint::PrimaryKey(key)]));
-        Self { state, schema, store, constraints }
+        Self { state, schema, store, constraints, bucket: None }
+    }
+
+    /// Skips files by the bucket of the keys that are asked for, `bucket` being the function that wrote them.
+    pub(crate) fn with_bucket(self, bucket: Arc<ScalarUDF>) -> Self {
+        Self { bucket: Some(bucket), ..self }
     }
 
     /// The table version behind it.
@@ -84,11 +92,31 @@ impl LakeTable {
         let Some(filter) = conjunction(filters.to_vec()) else { return Ok(files.as_ref().clone()) };
         let schema = DFSchema::try_from(Arc::clone(&self.schema))?;
         let predicate = session.create_physical_expr(filter, &schema)?;
+        let by_key = match &self.bucket {
+            Some(hash) => {
+                let buckets = Buckets { hash, layout: &self.state.layout, schema: &self.schema };
+                buckets.of(&predicate, session.config_options())?
+            }
+            None => None,
+        };
+        // Whoever else wrote a file may have cut it by another hash.
+        let may_hold = |file: &Arc<DataFile>| match (&by_key, &file.cut, &file.sorted_by) {
+            (Some(buckets), Some(bucket), Some(_)) => buckets.contains(bucket),
+            _ => true,
+        };
+        let left: Vec<Arc<DataFile>>;
+        let files = match by_key {
+            Some(_) => {
+                left = files.iter().filter(|file| may_hold(file)).cloned().collect();
+                &left
+            }
+            None => files.as_ref(),
+        };
         let predicate = PruningPredicateBuilder::new()
             .with_file_schema(Arc::clone(&self.schema))
             .with_max_in_list_size(session.config_options().execution.parquet.max_in_list_size)
             .build(predicate);
-        let Some(predicate) = predicate else { return Ok(files.as_ref().clone()) };
+        let Some(predicate) = predicate else { return Ok(files.clone()) };
         let keep = predicate.prune(&FileRanges::new(files, &self.schema))?;
         Ok(files.iter().zip(keep).filter(|(_, keep)| *keep).map(|(file, _)| Arc::clone(file)).collect())
     }

@@ -44,9 +44,14 @@ use crate::types::PgType;
 
 /// A file is closed once it holds about this many bytes.
 pub(crate) const TARGET_FILE_BYTES: usize = 128 << 20;
-/// Rows of a row group. Keyed tables are looked up by key, so their groups are smaller and skip better.
+/// Rows of a row group.
 const ROW_GROUP_ROWS: usize = 1 << 20;
-const KEYED_ROW_GROUP_ROWS: usize = 1 << 17;
+/// Rows of a file of a keyed table, which is written anew as a whole when one of its rows changes: from so many in the
+/// first files of a write to so many in those of a large one, doubled every [`FILES_OF_A_SIZE`] files. What is changed
+/// often comes to lie in small files, and what isn't costs few of them.
+pub(crate) const KEYED_FILE_ROWS: usize = 1 << 14;
+const MOST_KEYED_FILE_ROWS: usize = 1 << 17;
+const FILES_OF_A_SIZE: u32 = 64;
 
 /// Files written and not yet committed.
 #[derive(Debug, Clone, Default)]
@@ -277,6 +282,7 @@ struct Target {
     range_columns: Vec<String>,
     sort_tag: Option<String>,
     properties: WriterProperties,
+    keyed: bool,
     progress: Option<Progress>,
     hold: Hold,
     /// Files begun so far, to name the next one.
@@ -301,14 +307,14 @@ impl Target {
         let mut properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(zstd))
             .set_created_by(concat!("audiencedb ", env!("CARGO_PKG_VERSION")).to_owned())
-            .set_max_row_group_row_count(Some(if keyed { KEYED_ROW_GROUP_ROWS } else { ROW_GROUP_ROWS }));
+            .set_max_row_group_row_count(Some(if keyed { MOST_KEYED_FILE_ROWS } else { ROW_GROUP_ROWS }));
         // People are looked up by key and by the column that rows are sorted by: those get bloom filters.
         for name in table.primary_key.iter().chain(layout.sort.first()) {
             let path = ColumnPath::from(name.as_str());
             properties = properties
                 .set_column_bloom_filter_enabled(path.clone(), true)
                 .set_column_bloom_filter_fpp(path.clone(), 0.01)
-                .set_column_bloom_filter_max_ndv(path, KEYED_ROW_GROUP_ROWS as u64);
+                .set_column_bloom_filter_max_ndv(path, MOST_KEYED_FILE_ROWS as u64);
         }
         let sorting: Option<Vec<SortingColumn>> = layout
             .sort
@@ -329,6 +335,7 @@ impl Target {
             range_columns: layout.range_columns(table)?,
             sort_tag: layout.sort_tag(),
             properties: properties.build(),
+            keyed,
             progress,
             hold: running.begin(),
             begun: AtomicU32::new(0),
@@ -364,6 +371,8 @@ struct OpenFile {
     cut: Option<String>,
     path: String,
     writer: AsyncArrowWriter<BufWriter>,
+    /// How many more rows it takes.
+    room: usize,
 }
 
 impl Files {
@@ -403,13 +412,19 @@ impl Files {
         if self.open.as_ref().is_some_and(|open| open.cut != cut) {
             self.close().await?;
         }
-        let open = match &mut self.open {
-            Some(open) => open,
-            none => none.insert(OpenFile::create(&self.target, cut)?),
-        };
-        open.writer.write(rows).await.map_err(parquet)?;
-        if open.writer.bytes_written() + open.writer.in_progress_size() >= TARGET_FILE_BYTES {
-            self.close().await?;
+        let mut written = 0;
+        while written < rows.num_rows() {
+            let open = match &mut self.open {
+                Some(open) => open,
+                none => none.insert(OpenFile::create(&self.target, cut.clone())?),
+            };
+            let next = rows.slice(written, open.room.min(rows.num_rows() - written));
+            open.writer.write(&next).await.map_err(parquet)?;
+            written += next.num_rows();
+            open.room -= next.num_rows();
+            if open.room == 0 || open.writer.bytes_written() + open.writer.in_progress_size() >= TARGET_FILE_BYTES {
+                self.close().await?;
+            }
         }
         Ok(())
     }
@@ -467,7 +482,9 @@ impl OpenFile {
         let full = Path::from_iter(target.folder.parts().chain(Path::from(path.as_str()).parts()));
         let upload = BufWriter::new(Arc::clone(&target.store), full);
         let writer = AsyncArrowWriter::try_new(upload, Arc::clone(&target.stored), Some(target.properties.clone()));
-        Ok(Self { cut, path, writer: writer.map_err(parquet)? })
+        let doubled = (number / FILES_OF_A_SIZE).min((MOST_KEYED_FILE_ROWS / KEYED_FILE_ROWS).ilog2());
+        let room = if target.keyed { KEYED_FILE_ROWS << doubled } else { usize::MAX };
+        Ok(Self { cut, path, writer: writer.map_err(parquet)?, room })
     }
 }
 
