@@ -118,6 +118,7 @@ impl Session {
                 OnCommit::Drop => {
                     let readers = objects.dependents(*id).into_iter().map(Relation::View);
                     let gone = readers.chain([Relation::Table(table)]).map(|relation| removal_of(&relation));
+                    work.forget_rows(*id).await;
                     work.change_together(gone.collect())?;
                 }
             }
