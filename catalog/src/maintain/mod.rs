@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 use datafusion::catalog::Session;
 
+#[cfg(test)]
+pub(crate) use self::clean::vacuum;
 use crate::error::{Error, Result};
 use crate::objects::ObjectId;
 use crate::table::{self, TableState};
