@@ -75,7 +75,7 @@ pub(super) fn numbered(object: &ObjectMeta) -> Option<(i64, bool, &ObjectMeta)> 
 }
 
 /// Removes data files that the table no longer has, or never had, and that nobody can need any more.
-pub(super) async fn vacuum(
+pub(crate) async fn vacuum(
     warehouse: &Arc<Warehouse>,
     state: &TableState,
     retain: Duration,

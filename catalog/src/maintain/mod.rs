@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 
 use datafusion::catalog::Session;
 
+#[cfg(test)]
+pub(crate) use self::clean::vacuum;
 pub use self::erase::Erased;
 use crate::error::{Error, Result};
 use crate::objects::ObjectId;

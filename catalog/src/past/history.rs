@@ -143,7 +143,9 @@ pub(super) fn parse(def: &TableDef, version: i64, bytes: &[u8]) -> Result<Parsed
         let number = |value: &Value| value.as_u64().unwrap_or(0);
         if let Some(info) = action.get("commitInfo") {
             let micros = info["audiencedb.committed_at"].as_i64();
-            let micros = micros.or_else(|| info["timestamp"].as_i64()?.checked_mul(1000)).unwrap_or(0);
+            // Milliseconds alone are of before; the time that is told is not before the commit's own.
+            let coarse = || info["timestamp"].as_i64()?.checked_mul(1000)?.checked_add(999);
+            let micros = micros.or_else(coarse).unwrap_or(0);
             row.at = DateTime::from_timestamp_micros(micros).unwrap_or_default();
             row.operation = info["operation"].as_str().unwrap_or("UNKNOWN").to_owned();
             row.transaction = info["audiencedb.transaction"].as_u64();

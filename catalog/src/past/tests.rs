@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use datafusion::arrow::datatypes::DataType;
 use datafusion::logical_expr::{Volatility, create_udf};
-use datafusion::prelude::SessionContext;
 use deltalake_core::kernel::Add;
 
 use super::*;
 use crate::lease::HolderInfo;
-use crate::maintain::MaintainOptions;
+use crate::maintain::{Maintained, vacuum};
 use crate::objects::{Change, ColumnDef, ErasureDef, FIRST_USER_ID};
 use crate::store::StoreOptions;
 use crate::table::Written;
@@ -91,17 +90,9 @@ async fn version(warehouse: &Warehouse, version: i64) -> Result<Arc<PastTable>> 
 }
 
 async fn clean(warehouse: &Arc<Warehouse>) {
-    let options = MaintainOptions {
-        dry_run: false,
-        compact_from: None,
-        thrifty: false,
-        checkpoint_from: None,
-        retain: Some(Duration::ZERO),
-        retain_log: None,
-        share: 1.0,
-    };
     tokio::time::sleep(Duration::from_millis(2)).await;
-    warehouse.maintain(ID, &SessionContext::new().state(), &options).await.unwrap();
+    let state = warehouse.table(&warehouse.newest(), ID).await.unwrap();
+    vacuum(warehouse, &state, Duration::ZERO, false, &mut Maintained::default()).await.unwrap();
 }
 
 #[tokio::test]
