@@ -85,7 +85,10 @@ fn json_text(value: &ScalarValue, upper: bool) -> Result<Option<String>> {
         ScalarValue::Utf8(Some(v)) | ScalarValue::Utf8View(Some(v)) => {
             // Parquet shortens long bounds itself; a bound that is still long is left out rather than cut here.
             // An address is a person's, whatever the column: no bound of it is for the log.
-            (v.len() <= 256 && !v.contains('@')).then(|| serde_json::to_string(v)).transpose().map_err(|e| Error::Invalid(e.to_string()))?
+            (v.len() <= 256 && !v.contains('@'))
+                .then(|| serde_json::to_string(v))
+                .transpose()
+                .map_err(|e| Error::Invalid(e.to_string()))?
         }
         ScalarValue::Decimal128(Some(_), _, _) | ScalarValue::Date32(Some(_)) => {
             let text = cast(&value.to_array()?, &DataType::Utf8)?;
