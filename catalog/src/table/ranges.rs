@@ -170,3 +170,14 @@ fn parse(value: &Value, data_type: &DataType, upper: bool) -> Option<ScalarValue
 fn parquet(e: datafusion::parquet::errors::ParquetError) -> Error {
     Error::DataFusion(e.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_no_bounds() {
+        assert_eq!(json_text(&ScalarValue::from("ada@example.com"), false).unwrap(), None);
+        assert_eq!(json_text(&ScalarValue::from("p1"), false).unwrap().as_deref(), Some("\"p1\""));
+    }
+}
