@@ -20,11 +20,11 @@ def binary():
     return str(path)
 
 
-def load(path, table, data):
+def load(path, table, data, *options):
     """`audiencedb load`; returns the seconds it took."""
     start = time.perf_counter()
     done = subprocess.run(
-        [binary(), "load", str(path), "--table", table, "--data", str(data)],
+        [binary(), "load", str(path), "--table", table, "--data", str(data), *options],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )
     if done.returncode:
