@@ -28,7 +28,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::planner::{Planner, parser_options, shown, unguarded};
 use super::semantics::assignment;
-use super::{reg, rewrite, semantics};
+use super::{past, reg, rewrite, semantics};
 use crate::error::{Error, Result, SqlState};
 use crate::privileges::{Guarded, Rights, Use, uses};
 use crate::statement::fold;
@@ -157,7 +157,8 @@ impl Planner {
         let query = select(request.with.clone(), items, request.from.clone(), request.selection.clone());
         let declared = self.typed_by_columns(&request, declared)?;
         let parameters = self.typed_by_text(&query, &declared)?;
-        let whole = rewrite::prepared(&query)?;
+        let mut whole = rewrite::prepared(&query)?;
+        let calls = past::calls(&mut whole)?;
         let mut query = whole.clone();
         let items = take_items(&mut query)?;
         let (own_items, returned_items) = items.split_at(own.len());
@@ -172,6 +173,7 @@ impl Planner {
         let (mut below, mut missing) = (Vec::new(), Vec::new());
         for reference in references {
             let source = match (reference.table(), &request.proposed) {
+                (call, _) if calls.contains_key(call) => Some(self.readable_past(&calls[call]).await?),
                 (TARGET, _) => Some(Arc::clone(&target)),
                 (PROPOSED, Some(plan)) => Some(provider_as_source(Arc::new(ViewTable::new(plan.clone(), None)))),
                 _ => self.readable(&reference, &mut below).await?,

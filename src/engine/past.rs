@@ -57,7 +57,7 @@ pub(super) enum Version {
 }
 
 /// Puts names in the place of calls, and tells what they ask for.
-pub(super) fn calls(statement: &mut ast::Statement) -> Result<HashMap<String, Asked>> {
+pub(super) fn calls(statement: &mut impl VisitMut) -> Result<HashMap<String, Asked>> {
     let mut calls = Calls { found: HashMap::new() };
     match VisitMut::visit(statement, &mut calls) {
         ControlFlow::Continue(()) => Ok(calls.found),

@@ -201,6 +201,11 @@ impl Planner {
         Ok(found.map(|(_, source)| source))
     }
 
+    /// [`Planner::readable`] for a call that asks for an earlier version.
+    pub(super) async fn readable_past(&self, asked: &past::Asked) -> Result<Arc<dyn TableSource>> {
+        Ok(self.past(asked, &self.search_path, 0, &self.rights).await?.1)
+    }
+
     /// Whether a relation of PostgreSQL's catalog is named.
     pub(crate) fn is_built_in(&self, name: &QualifiedName) -> bool {
         name.schema.as_deref().is_none_or(|schema| schema == PG_CATALOG)
