@@ -6,14 +6,14 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TransformedResult};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Column, ExprSchema, NullEquality, Result};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, Filter, Join, JoinType, LogicalPlan, Operator, lit};
 use datafusion::scalar::ScalarValue;
 
-use super::constants;
+use super::{constants, semantics};
 
 /// With more rows than this the join finds out by itself.
 const MOST_ROWS: usize = 1000;
@@ -117,7 +117,7 @@ fn keys<'a>(
         return None;
     }
     // What goes wrong with them is told when they are asked for.
-    let batch = constants::rows(rows, state).ok().flatten()?;
+    let batch = constants::rows(&as_given(rows).ok()?, state).ok().flatten()?;
     let mut conditions = Vec::new();
     for (given, asked) in equal {
         let place = rows.schema().index_of_column(given).ok()?;
@@ -142,6 +142,19 @@ fn keys<'a>(
         });
     }
     conditions.into_iter().reduce(Expr::and)
+}
+
+/// The rows without the question whether values are missing: those that are have no partner.
+fn as_given(rows: &LogicalPlan) -> Result<LogicalPlan> {
+    let value = |e: Expr| {
+        Ok(match e {
+            Expr::ScalarFunction(mut call) if call.func.name() == semantics::REQUIRED && call.args.len() == 1 => {
+                Transformed::yes(call.args.remove(0))
+            }
+            e => Transformed::no(e),
+        })
+    };
+    rows.clone().transform_up(|node| node.map_expressions(|e| e.transform_up(value))).data()
 }
 
 /// How many rows there are, if they stand in the statement.
