@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use datafusion::arrow::compute::cast;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Column, ExprSchema, NullEquality, Result};
 use datafusion::execution::session_state::SessionState;
@@ -101,7 +102,15 @@ fn equalities(join: &Join, above: Option<&Expr>) -> Vec<(Column, Column)> {
         _ => None,
     });
     let all = join.on.iter().map(|(a, b)| (a, b)).chain(compared);
-    all.filter_map(|(a, b)| sides(a.try_as_col()?, b.try_as_col()?)).collect()
+    all.filter_map(|(a, b)| sides(column(a)?, column(b)?)).collect()
+}
+
+/// A column, whatever kind of text it is read as.
+fn column(expression: &Expr) -> Option<&Column> {
+    match expression {
+        Expr::Cast(cast) if cast.field.data_type().is_string() => cast.expr.try_as_col(),
+        other => other.try_as_col(),
+    }
 }
 
 /// That columns have one of the values that a few constant rows have in others; `None` if `rows` are no such rows.
@@ -119,15 +128,17 @@ fn keys<'a>(
     // What goes wrong with them is told when they are asked for.
     let batch = constants::rows(&as_given(rows).ok()?, state).ok().flatten()?;
     let mut conditions = Vec::new();
-    for (given, asked) in equal {
-        let place = rows.schema().index_of_column(given).ok()?;
+    for (named, asked) in equal {
+        let place = rows.schema().index_of_column(named).ok()?;
         // Equal values of two types may be written differently.
-        if table.schema().data_type(asked).ok()? != batch.column(place).data_type() {
+        let (from, to) = (batch.column(place).data_type(), table.schema().data_type(asked).ok()?);
+        if from != to && !(from.is_string() && to.is_string()) {
             continue;
         }
+        let given = cast(batch.column(place), to).ok()?;
         let mut values = HashSet::new();
         for row in 0..batch.num_rows() {
-            let value = ScalarValue::try_from_array(batch.column(place), row).ok()?;
+            let value = ScalarValue::try_from_array(&given, row).ok()?;
             if !value.is_null() {
                 values.insert(value);
             }
