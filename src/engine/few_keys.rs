@@ -6,14 +6,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TransformedResult};
+use datafusion::arrow::compute::cast;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Column, ExprSchema, NullEquality, Result};
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, Filter, Join, JoinType, LogicalPlan, Operator, lit};
 use datafusion::scalar::ScalarValue;
 
-use super::constants;
+use super::{constants, semantics};
 
 /// With more rows than this the join finds out by itself.
 const MOST_ROWS: usize = 1000;
@@ -101,7 +102,15 @@ fn equalities(join: &Join, above: Option<&Expr>) -> Vec<(Column, Column)> {
         _ => None,
     });
     let all = join.on.iter().map(|(a, b)| (a, b)).chain(compared);
-    all.filter_map(|(a, b)| sides(a.try_as_col()?, b.try_as_col()?)).collect()
+    all.filter_map(|(a, b)| sides(column(a)?, column(b)?)).collect()
+}
+
+/// A column, whatever kind of text it is read as.
+fn column(expression: &Expr) -> Option<&Column> {
+    match expression {
+        Expr::Cast(cast) if cast.field.data_type().is_string() => cast.expr.try_as_col(),
+        other => other.try_as_col(),
+    }
 }
 
 /// That columns have one of the values that a few constant rows have in others; `None` if `rows` are no such rows.
@@ -117,17 +126,19 @@ fn keys<'a>(
         return None;
     }
     // What goes wrong with them is told when they are asked for.
-    let batch = constants::rows(rows, state).ok().flatten()?;
+    let batch = constants::rows(&as_given(rows).ok()?, state).ok().flatten()?;
     let mut conditions = Vec::new();
-    for (given, asked) in equal {
-        let place = rows.schema().index_of_column(given).ok()?;
+    for (named, asked) in equal {
+        let place = rows.schema().index_of_column(named).ok()?;
         // Equal values of two types may be written differently.
-        if table.schema().data_type(asked).ok()? != batch.column(place).data_type() {
+        let (from, to) = (batch.column(place).data_type(), table.schema().data_type(asked).ok()?);
+        if from != to && !(from.is_string() && to.is_string()) {
             continue;
         }
+        let given = cast(batch.column(place), to).ok()?;
         let mut values = HashSet::new();
         for row in 0..batch.num_rows() {
-            let value = ScalarValue::try_from_array(batch.column(place), row).ok()?;
+            let value = ScalarValue::try_from_array(&given, row).ok()?;
             if !value.is_null() {
                 values.insert(value);
             }
@@ -142,6 +153,19 @@ fn keys<'a>(
         });
     }
     conditions.into_iter().reduce(Expr::and)
+}
+
+/// The rows without the question whether values are missing: those that are have no partner.
+fn as_given(rows: &LogicalPlan) -> Result<LogicalPlan> {
+    let value = |e: Expr| {
+        Ok(match e {
+            Expr::ScalarFunction(mut call) if call.func.name() == semantics::REQUIRED && call.args.len() == 1 => {
+                Transformed::yes(call.args.remove(0))
+            }
+            e => Transformed::no(e),
+        })
+    };
+    rows.clone().transform_up(|node| node.map_expressions(|e| e.transform_up(value))).data()
 }
 
 /// How many rows there are, if they stand in the statement.

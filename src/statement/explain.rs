@@ -145,7 +145,7 @@ fn describe(text: &mut String, plan: &Arc<dyn ExecutionPlan>, analyze: bool, ver
     };
     let mut counts = counts.into_iter();
     for row in shown.lines() {
-        if !row.trim_start().starts_with("DataSourceExec: file_groups=") {
+        if !row.trim_start().starts_with("DataSourceExec: ") {
             line(text, 0, row)?;
             continue;
         }

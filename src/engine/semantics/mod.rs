@@ -39,6 +39,7 @@ use datafusion::scalar::ScalarValue;
 
 use self::convert::Context;
 pub(crate) use self::convert::assigned_text;
+pub(super) use self::required::NAME as REQUIRED;
 pub(crate) use self::required::required;
 use crate::error::{Error, SqlState, type_name};
 

@@ -18,6 +18,9 @@ pub(crate) fn required(value: Expr, table: &str, column: &str) -> Expr {
     ScalarUDF::from(Required { signature, table: table.to_owned(), column: column.to_owned() }).call(vec![value])
 }
 
+/// The function's name in plans.
+pub(crate) const NAME: &str = "required";
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Required {
     signature: Signature,
@@ -27,7 +30,7 @@ struct Required {
 
 impl ScalarUDFImpl for Required {
     fn name(&self) -> &str {
-        "required"
+        NAME
     }
 
     fn signature(&self) -> &Signature {
