@@ -669,6 +669,7 @@ impl Session {
         self.begin_work().await?;
         let savepoint = self.work()?.savepoint();
         self.savepoints.push((name.to_owned(), savepoint, self.settings.saved()));
+        self.cursors.savepoint();
         Ok(())
     }
 
@@ -737,11 +738,6 @@ impl Session {
     /// The session's cursors.
     pub(crate) fn cursors(&self) -> &Cursors {
         &self.cursors
-    }
-
-    /// How many savepoints of the open block are set.
-    pub(crate) fn savepoints_set(&self) -> usize {
-        self.savepoints.len()
     }
 
     /// The session as other sessions see it.

@@ -33,7 +33,7 @@ pub(super) async fn declare(
     let runtime = Arc::clone(planner.state().runtime_env());
     let statement = Arc::clone(&prepared.statement.text);
     let cursor = Cursor::new(declare, statement, plan.columns, Box::pin(rows), runtime);
-    session.cursors().open(cursor, session.savepoints_set())?;
+    session.cursors().open(cursor)?;
     Ok(Execution::done("DECLARE CURSOR"))
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Cursors(Arc<Mutex<Open>>);
 struct Open {
     cursors: BTreeMap<String, Entry>,
     portals: BTreeMap<String, Portal>,
+    /// How many savepoints the open block has.
+    savepoints: usize,
 }
 
 struct Entry {
@@ -45,6 +47,8 @@ struct Entry {
 struct Portal {
     statement: Arc<str>,
     opened: DateTime<Utc>,
+    /// As for [`Entry::level`].
+    level: usize,
 }
 
 /// One cursor of DECLARE.
@@ -163,11 +167,12 @@ impl Cursors {
         Ok(())
     }
 
-    /// Opens a cursor behind so many savepoints.
-    pub(crate) fn open(&self, cursor: Cursor, level: usize) -> Result<()> {
+    /// Opens a cursor.
+    pub(crate) fn open(&self, cursor: Cursor) -> Result<()> {
         self.check_free(&cursor.name)?;
-        let entry = Entry { level, held: false, cursor: Arc::new(cursor) };
-        self.0.lock().cursors.insert(entry.cursor.name.clone(), entry);
+        let mut open = self.0.lock();
+        let entry = Entry { level: open.savepoints, held: false, cursor: Arc::new(cursor) };
+        open.cursors.insert(entry.cursor.name.clone(), entry);
         Ok(())
     }
 
@@ -184,8 +189,11 @@ impl Cursors {
 
     /// Closes all.
     pub(crate) fn close_all(&self) {
+        let mut open = self.0.lock();
+        let closed = (std::mem::take(&mut open.cursors), std::mem::take(&mut open.portals));
         // What is closed is let go after the lock.
-        drop(std::mem::take(&mut *self.0.lock()));
+        drop(open);
+        drop(closed);
     }
 
     /// Reads on its way into a file what the transaction's cursors WITH HOLD have not read yet.
@@ -204,8 +212,14 @@ impl Cursors {
         self.0.lock().cursors.values().any(|entry| entry.cursor.hold && !entry.held)
     }
 
+    /// A savepoint was set.
+    pub(super) fn savepoint(&self) {
+        self.0.lock().savepoints += 1;
+    }
+
     /// The transaction is committed: those WITH HOLD stay, unless they failed.
     pub(super) fn commit(&self) {
+        self.0.lock().savepoints = 0;
         self.retain(|entry| {
             entry.held |= entry.cursor.hold && !entry.cursor.is_broken();
             entry.level = 0;
@@ -215,18 +229,26 @@ impl Cursors {
 
     /// The transaction is rolled back, and its cursors were never declared.
     pub(super) fn roll_back(&self) {
+        self.0.lock().savepoints = 0;
         self.retain(|entry| entry.held);
     }
 
-    /// Rolled back to a savepoint with so many before it: cursors that were declared behind it are gone. Where the
-    /// others are does not change.
+    /// Rolled back to a savepoint with so many before it: cursors and portals that were opened behind it are gone.
+    /// Where the others are does not change.
     pub(super) fn roll_back_to(&self, before: usize) {
+        let mut open = self.0.lock();
+        open.savepoints = before + 1;
+        open.portals.retain(|_, portal| portal.level <= before);
+        drop(open);
         self.retain(|entry| entry.level <= before);
     }
 
     /// A savepoint with so many before it was released: what it had is its parent's.
     pub(super) fn release(&self, before: usize) {
-        self.0.lock().cursors.values_mut().for_each(|entry| entry.level = entry.level.min(before));
+        let mut open = self.0.lock();
+        open.savepoints = before;
+        open.cursors.values_mut().for_each(|entry| entry.level = entry.level.min(before));
+        open.portals.values_mut().for_each(|portal| portal.level = portal.level.min(before));
     }
 
     fn retain(&self, mut stays: impl FnMut(&mut Entry) -> bool) {
@@ -242,7 +264,9 @@ impl Cursors {
 
     /// Notes a portal of the protocol.
     pub(crate) fn open_portal(&self, name: &str, statement: Arc<str>) {
-        self.0.lock().portals.insert(name.to_owned(), Portal { statement, opened: Utc::now() });
+        let mut open = self.0.lock();
+        let level = open.savepoints;
+        open.portals.insert(name.to_owned(), Portal { statement, opened: Utc::now(), level });
     }
 
     /// Forgets a portal of the protocol.
