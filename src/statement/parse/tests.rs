@@ -306,7 +306,6 @@ fn what_we_do_not_have_is_named() {
         ("CREATE TABLE t (a int) INHERITS (u)", "INHERITS in CREATE TABLE"),
         ("CREATE TABLE t PARTITION OF u DEFAULT", "PARTITION OF in CREATE TABLE"),
         ("CREATE TABLE t (a int) USING heap", "USING in CREATE TABLE"),
-        ("CREATE TABLE t (a int) ON COMMIT DROP", "ON COMMIT in CREATE TABLE"),
         ("CREATE TABLE t (a int) TABLESPACE x", "TABLESPACE in CREATE TABLE"),
         ("CREATE TABLE t (a int) PARTITION BY HASH (a)", "PARTITION BY HASH"),
         ("CREATE TABLE t (a int, b int) PARTITION BY RANGE (a, b)", "PARTITION BY RANGE of more than one column"),
