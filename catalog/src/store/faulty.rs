@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use futures::stream::{self, BoxStream};
@@ -44,11 +45,20 @@ pub(crate) struct Faulty {
     late: Mutex<Vec<(Path, PutPayload, PutOptions)>>,
     /// Told when a request is never answered: whoever waits for it waits for ever.
     pub(crate) hung: Notify,
+    /// Whether requests may stay without an answer.
+    pub(crate) may_hang: AtomicBool,
 }
 
 impl Faulty {
     pub(crate) fn new(inner: Arc<InMemory>, seed: u64, rate: u64) -> Self {
-        Self { inner, dice: Mutex::new(Dice::new(seed)), rate, late: Mutex::default(), hung: Notify::new() }
+        Self {
+            inner,
+            dice: Mutex::new(Dice::new(seed)),
+            rate,
+            late: Mutex::default(),
+            hung: Notify::new(),
+            may_hang: AtomicBool::new(true),
+        }
     }
 
     fn fails(&self) -> bool {
@@ -72,7 +82,7 @@ impl Faulty {
         if !self.fails() {
             return outcome;
         }
-        if self.below(8) == 0 {
+        if self.below(8) == 0 && self.may_hang.load(Ordering::Relaxed) {
             self.hung.notify_one();
             future::pending::<()>().await;
         }

@@ -150,11 +150,11 @@ async fn case(seed: u64) {
                     let state = warehouse.table(&snapshot, id).await?;
                     warehouse.sum_up(&state).await
                 };
-                tokio::select! {
-                    // Left for the next time, as its failure is.
-                    _ = maintained => {}
-                    () = store.hung.notified() => break,
-                }
+                // It works on a thread of its own, which would outlive the test.
+                store.may_hang.store(false, Ordering::Relaxed);
+                // Left for the next time if it fails.
+                let _ = maintained.await;
+                store.may_hang.store(true, Ordering::Relaxed);
             }
         }
         for _ in 0..4 {
@@ -215,11 +215,14 @@ async fn check(seed: u64, disk: Arc<InMemory>, attempts: &[Attempt], settled: &B
     }
 }
 
-#[tokio::test]
-async fn what_a_failing_store_was_given_is_there_once_or_not_at_all() {
-    let cases = if std::env::var_os("AUDIENCEDB_FULL").is_some_and(|v| v == "1") { 5000 } else { 300 };
+#[test]
+fn what_a_failing_store_was_given_is_there_once_or_not_at_all() {
+    let cases = if std::env::var_os("AUDIENCEDB_FULL").is_some_and(|v| v == "1") { 2000 } else { 60 };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for seed in 0..cases {
-        let case = tokio::time::timeout(Duration::from_secs(60), case(seed)).await;
+        let case = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(10), case(seed)).await });
         assert!(case.is_ok(), "seed {seed} hangs");
     }
+    // Reads that are never answered keep threads of their own.
+    runtime.shutdown_background();
 }
