@@ -219,10 +219,15 @@ async fn check(seed: u64, disk: Arc<InMemory>, attempts: &[Attempt], settled: &B
 fn what_a_failing_store_was_given_is_there_once_or_not_at_all() {
     let cases = if std::env::var_os("AUDIENCEDB_FULL").is_some_and(|v| v == "1") { 2000 } else { 60 };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    for seed in 0..cases {
-        let case = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(10), case(seed)).await });
-        assert!(case.is_ok(), "seed {seed} hangs");
-    }
-    // Reads that are never answered keep threads of their own.
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        for seed in 0..cases {
+            let case = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(10), case(seed)).await });
+            assert!(case.is_ok(), "seed {seed} hangs");
+        }
+    }));
+    // Reads that are never answered keep threads of their own, for which a test that fails must not wait either.
     runtime.shutdown_background();
+    if let Err(panic) = outcome {
+        std::panic::resume_unwind(panic);
+    }
 }
