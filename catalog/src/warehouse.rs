@@ -88,6 +88,9 @@ pub struct Warehouse {
     next_id: AtomicU32,
     /// Whether this process holds the lease: then nobody else moves the log and nothing need be asked of it.
     writing: AtomicBool,
+    /// The last put of an entry failed without saying whether it landed: the log must be read before anybody begins,
+    /// or who tries it again would not see that it is there.
+    uncertain: AtomicBool,
     commit: tokio::sync::Mutex<Committer>,
     tables: Mutex<HashMap<ObjectId, BTreeMap<i64, Arc<TableState>>>>,
     /// Application transactions committed by this process, so that a retry needs no log replay.
@@ -101,8 +104,6 @@ struct Committer {
     behind: Option<Entry>,
     /// When the last entry was committed: the log's times never go back, whatever the clock does.
     latest: Option<DateTime<Utc>>,
-    /// The last put of an entry failed without saying whether it landed: the log must be read before the next one.
-    uncertain: bool,
 }
 
 /// As long as this lives maintenance leaves a table's files where they are: see [`Warehouse::hold_files`].
@@ -159,6 +160,11 @@ impl Warehouse {
     /// Reading needs no lease; it is taken with the first write or by [`Warehouse::begin_writing`].
     pub async fn open(options: Options) -> Result<Arc<Self>> {
         let store = Store::open(&options.location, &options.store, options.create).await?;
+        Self::open_over(store, options).await
+    }
+
+    /// [`Warehouse::open`] over a store that is open already.
+    async fn open_over(store: Store, options: Options) -> Result<Arc<Self>> {
         let log = Log::open(store.clone());
         log.create_or_check_format(options.create).await?;
         let (objects, last) = log.load().await?;
@@ -182,6 +188,7 @@ impl Warehouse {
             maintenance: tokio::sync::Mutex::default(),
             next_id: AtomicU32::new(next_id),
             writing: AtomicBool::new(false),
+            uncertain: AtomicBool::new(false),
             commit: tokio::sync::Mutex::new(committer),
             tables: Mutex::default(),
             ingested: Mutex::default(),
@@ -212,13 +219,19 @@ impl Warehouse {
 
     /// The newest catalog. A process without the lease first reads what the writer has added to the log.
     pub async fn snapshot(&self) -> Result<Arc<Snapshot>> {
-        if !self.writing.load(Ordering::Acquire) {
+        if !self.is_up_to_date() {
             let mut committer = self.commit.lock().await;
-            if !self.writing.load(Ordering::Acquire) {
+            if !self.is_up_to_date() {
                 self.follow(&mut committer).await?;
+                self.uncertain.store(false, Ordering::Release);
             }
         }
         Ok(Arc::clone(&self.newest.read()))
+    }
+
+    /// Whether the log can hold nothing that this process does not know of.
+    fn is_up_to_date(&self) -> bool {
+        self.writing.load(Ordering::Acquire) && !self.uncertain.load(Ordering::Acquire)
     }
 
     /// The last entry of the log that this process has seen; asks nobody.
@@ -270,9 +283,9 @@ impl Warehouse {
                 self.writing.store(true, Ordering::Release);
             }
         }
-        if committer.uncertain {
+        if self.uncertain.load(Ordering::Acquire) {
             self.follow(committer).await?;
-            committer.uncertain = false;
+            self.uncertain.store(false, Ordering::Release);
         }
         self.catch_up(committer).await
     }
@@ -311,16 +324,45 @@ impl Warehouse {
                 self.next_id.fetch_max(objects.next_id, Ordering::AcqRel);
                 let position = last.as_ref().map_or(objects.position, |entry| entry.id);
                 self.publish(Snapshot { position, objects });
+                // What was skipped may have moved any of them; the tables' logs tell.
+                self.ingested.lock().clear();
                 committer.latest = last.as_ref().map(|entry| entry.at);
                 committer.behind = last;
                 return Ok(());
             };
             let objects = current.objects.apply_entry(&entry)?;
             self.next_id.fetch_max(objects.next_id, Ordering::AcqRel);
+            self.note_ingested(&entry)?;
             self.publish(Snapshot { position: entry.id, objects });
             committer.latest = Some(entry.at);
             committer.behind = Some(entry);
         }
+    }
+
+    /// Remembers the application transactions of an entry that this process did not see committed: what it knew of
+    /// them before is out of date.
+    fn note_ingested(&self, entry: &Entry) -> Result<()> {
+        for commit in &entry.tables {
+            let marks = table::transactions(&commit.actions)
+                .map_err(|e| Error::corrupt(format!("transaction {}", entry.id), e.to_string()))?;
+            let mut ingested = self.ingested.lock();
+            ingested.extend(marks.into_iter().map(|(application, version)| ((commit.table, application), version)));
+        }
+        Ok(())
+    }
+
+    /// That no application transaction is staged that has come meanwhile: its first try, given up for lost, or
+    /// another process's.
+    fn check_ingested(&self, staged: &Staged) -> Result<()> {
+        let ingested = self.ingested.lock();
+        for (id, append) in &staged.appends {
+            for (application, version) in &append.append.transactions {
+                if ingested.get(&(*id, application.clone())).is_some_and(|known| known >= version) {
+                    return Err(concurrent(&format!("what \"{application}\" has loaded")));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Makes a snapshot the newest.
@@ -494,6 +536,7 @@ impl Warehouse {
         self.ready(&mut committer).await?;
         let current = Arc::clone(&self.newest.read());
         check_unmoved(base, &current, &staged)?;
+        self.check_ingested(&staged)?;
         let moved = staged.rewrites.iter().filter(|(_, rewrite)| !rewrite.changes_rows());
         if let Some((id, _)) = moved.into_iter().find(|(id, _)| self.files_are_held(**id)) {
             return Err(concurrent(&format!("the table with id {id}")));
@@ -573,7 +616,7 @@ impl Warehouse {
         let entry = Entry::new(id, at, epoch, self.holder.to_string(), staged.changes, tables);
         let objects = current.objects.apply_entry(&entry)?;
         if let Err(e) = self.log.append(&entry).await {
-            committer.uncertain = true;
+            self.uncertain.store(true, Ordering::Release);
             return Err(e);
         }
         committer.latest = Some(at);
@@ -708,5 +751,7 @@ fn check_unmoved(base: &Snapshot, current: &Snapshot, staged: &Staged) -> Result
     Ok(())
 }
 
+#[cfg(test)]
+mod crashes;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,8 @@
 
 mod cloud;
 mod counted;
+#[cfg(test)]
+pub(crate) mod faulty;
 mod local;
 mod location;
 mod probe;
@@ -64,6 +66,12 @@ impl Store {
     fn new(url: Url, root: Arc<dyn ObjectStore>, local: Option<PathBuf>) -> Self {
         let counts = Arc::new(Counts::default());
         Self { url, root: Arc::new(Counted::new(root, Arc::clone(&counts))), local, counts }
+    }
+
+    /// A store of a test's own, which anybody in the process may open again.
+    #[cfg(test)]
+    pub(crate) fn of(root: Arc<dyn ObjectStore>) -> Self {
+        Self::new(Url::parse("memory:///").unwrap(), root, None)
     }
 
     /// Opens the warehouse's store.

@@ -279,6 +279,19 @@ pub(crate) async fn transaction(
     state.transaction_version(delta.log_store().as_ref(), application).await.map_err(|e| failure(table, e))
 }
 
+/// The application transactions that a commit of ours tells of, and their versions.
+pub(crate) fn transactions(actions: &str) -> serde_json::Result<Vec<(String, i64)>> {
+    // A commit has a line for each file; only these few are read.
+    let lines = actions.lines().filter(|line| line.starts_with(r#"{"txn""#));
+    lines
+        .map(|line| {
+            let mut action: HashMap<String, Transaction> = serde_json::from_str(line)?;
+            Ok(action.remove("txn").map(|mark| (mark.app_id, mark.version)))
+        })
+        .filter_map(serde_json::Result::transpose)
+        .collect()
+}
+
 /// Writes a checkpoint of a table version, so that reading it needs none of the commits before.
 pub(crate) async fn checkpoint(root: &Arc<dyn ObjectStore>, table: &TableDef, version: i64) -> Result<()> {
     let delta = open(root, table, Some(version)).await?;

@@ -23,7 +23,7 @@ pub(crate) use self::change::change;
 pub use self::change::{Change, Changed, Twice};
 pub(crate) use self::delta::{
     ALTER, Description, Loaded, OPTIMIZE, RESTORE, WRITE, adds, checkpoint, commit, creation, load, metadata,
-    tombstones, transaction,
+    tombstones, transaction, transactions,
 };
 pub use self::delta::{Append, Rewrite};
 pub use self::file::DataFile;
