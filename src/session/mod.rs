@@ -2,12 +2,14 @@
 
 mod copy;
 pub(crate) mod cursors;
+mod fetching;
 mod functions;
 mod identity;
 mod notices;
 pub(crate) mod prepared;
 mod rows;
 mod running;
+mod savepoints;
 pub(crate) mod settings;
 mod temporary;
 pub(crate) mod views;
@@ -663,45 +665,6 @@ impl Session {
         if committed { self.cursors.commit() } else { self.cursors.roll_back() }
     }
 
-    /// `SAVEPOINT`: remembers what the open block has staged.
-    pub(crate) async fn set_savepoint(&mut self, name: &str) -> Result<()> {
-        self.only_in_block("SAVEPOINT")?;
-        self.begin_work().await?;
-        let savepoint = self.work()?.savepoint();
-        self.savepoints.push((name.to_owned(), savepoint, self.settings.saved()));
-        self.cursors.savepoint();
-        Ok(())
-    }
-
-    /// `RELEASE SAVEPOINT`: forgets it and those set after it, keeping their work.
-    pub(crate) fn release_savepoint(&mut self, name: &str) -> Result<()> {
-        let at = self.find_savepoint("RELEASE SAVEPOINT", name)?;
-        self.savepoints.truncate(at);
-        self.cursors.release(at);
-        Ok(())
-    }
-
-    /// `ROLLBACK TO SAVEPOINT`: forgets what was staged since; the block goes on even if it had failed.
-    pub(crate) fn rollback_to(&mut self, name: &str) -> Result<()> {
-        let at = self.find_savepoint("ROLLBACK TO SAVEPOINT", name)?;
-        self.savepoints.truncate(at + 1);
-        let (_, savepoint, saved) = &self.savepoints[at];
-        let savepoint = savepoint.clone();
-        self.settings.return_to(saved);
-        self.work()?.return_to(savepoint);
-        self.cursors.roll_back_to(at);
-        self.failed.store(false, Ordering::Release);
-        Ok(())
-    }
-
-    fn find_savepoint(&mut self, statement: &str, name: &str) -> Result<usize> {
-        self.only_in_block(statement)?;
-        self.savepoints.iter().rposition(|(set, ..)| set == name).ok_or_else(|| {
-            self.failed.store(true, Ordering::Release);
-            Error::new(SqlState::INVALID_SAVEPOINT_SPECIFICATION, format!("savepoint \"{name}\" does not exist"))
-        })
-    }
-
     fn only_in_block(&self, statement: &str) -> Result<()> {
         if self.block == Block::Explicit {
             return Ok(());
@@ -713,26 +676,6 @@ impl Session {
     /// The session's prepared statements.
     pub(crate) fn statements(&self) -> &Statements {
         &self.statements
-    }
-
-    /// What FETCH returns now, whatever it was prepared with; `None` if it is another statement.
-    pub(crate) fn fetched_columns(&self, prepared: &Prepared) -> Option<Option<SchemaRef>> {
-        statement::fetched_columns(self, &prepared.statement.kind)
-    }
-
-    /// The next `limit` rows, or all, of a cursor that the client reads as a portal; `None` if there is none.
-    pub(crate) fn fetch_by_protocol(&mut self, name: &str, limit: Option<u64>) -> Result<Option<Rows>> {
-        let Ok(cursor) = self.cursors.get(name) else { return Ok(None) };
-        if self.transaction() == TransactionStatus::Failed {
-            return Ok(None);
-        }
-        self.canceller.check()?;
-        let running = self.canceller.begin(self.settings.statement_timeout());
-        self.place.resume();
-        let direction = statement::Direction::Forward(limit.unwrap_or(statement::Direction::ALL));
-        let mut rows = statement::cursor::rows(self, &cursor, direction, running)?;
-        rows.backend = Some(Arc::clone(&self.place));
-        Ok(Some(rows))
     }
 
     /// The session's cursors.
