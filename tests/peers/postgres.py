@@ -20,7 +20,7 @@ import psycopg
 from psycopg import pq
 
 SLT = Path(__file__).resolve().parent.parent / "slt"
-OURS = ("explain", "functions", "macros")
+OURS = ("explain", "functions", "history", "macros")
 
 
 class Cluster:
