@@ -1,5 +1,6 @@
 //! Random transactions over a store that fails, against what each was told: seeded, so that a case comes again.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use datafusion::arrow::datatypes::DataType;
@@ -217,10 +218,19 @@ async fn check(seed: u64, disk: Arc<InMemory>, attempts: &[Attempt], settled: &B
 
 #[test]
 fn what_a_failing_store_was_given_is_there_once_or_not_at_all() {
-    let cases = if std::env::var_os("AUDIENCEDB_FULL").is_some_and(|v| v == "1") { 2000 } else { 60 };
+    cases(0..60);
+}
+
+#[test]
+#[ignore = "minutes long, part of the long tier"]
+fn at_length_what_a_failing_store_was_given_is_there_once_or_not_at_all() {
+    cases(60..2000);
+}
+
+fn cases(seeds: Range<u64>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        for seed in 0..cases {
+        for seed in seeds {
             let case = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(10), case(seed)).await });
             assert!(case.is_ok(), "seed {seed} hangs");
         }
