@@ -47,6 +47,8 @@ pub(crate) struct Faulty {
     pub(crate) hung: Notify,
     /// Whether requests may stay without an answer.
     pub(crate) may_hang: AtomicBool,
+    /// The process is gone: what it had under way asks for nothing any more.
+    pub(crate) dead: AtomicBool,
 }
 
 impl Faulty {
@@ -58,6 +60,7 @@ impl Faulty {
             late: Mutex::default(),
             hung: Notify::new(),
             may_hang: AtomicBool::new(true),
+            dead: AtomicBool::new(false),
         }
     }
 
@@ -75,6 +78,12 @@ impl Faulty {
         if let Some((location, payload, options)) = due {
             // Nobody waits for the answer.
             let _ = self.inner.put_opts(&location, payload, options).await;
+        }
+    }
+
+    async fn asked(&self) {
+        if self.dead.load(Ordering::Relaxed) {
+            future::pending::<()>().await;
         }
     }
 
@@ -103,6 +112,7 @@ impl fmt::Display for Faulty {
 #[async_trait]
 impl ObjectStore for Faulty {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        self.asked().await;
         self.arrive().await;
         if self.fails() {
             // Only what is put if absent can be late: the lease keeps everything else to one writer.
@@ -120,16 +130,23 @@ impl ObjectStore for Faulty {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.asked().await;
         self.arrive().await;
         let outcome = self.inner.get_opts(location, options).await;
         self.answer(outcome).await
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        if self.dead.load(Ordering::Relaxed) {
+            return stream::pending().boxed();
+        }
         if self.fails() { stream::iter([Err(lost())]).boxed() } else { self.inner.delete_stream(locations) }
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        if self.dead.load(Ordering::Relaxed) {
+            return stream::pending().boxed();
+        }
         let listing = self.inner.list(prefix);
         // It breaks off in the middle.
         if self.fails() { listing.take(1).chain(stream::iter([Err(lost())])).boxed() } else { listing }

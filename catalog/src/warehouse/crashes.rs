@@ -116,7 +116,10 @@ async fn case(seed: u64) {
         let store = Arc::new(Faulty::new(Arc::clone(&disk), seed * 8 + process, 10 + dice.below(90)));
         let opened = tokio::select! {
             opened = open(Arc::clone(&store) as _) => opened,
-            () = store.hung.notified() => continue,
+            () = store.hung.notified() => {
+                store.dead.store(true, Ordering::Relaxed);
+                continue;
+            }
         };
         let Ok(warehouse) = opened else { continue };
         for _ in 0..12 {
@@ -158,6 +161,7 @@ async fn case(seed: u64) {
                 store.may_hang.store(true, Ordering::Relaxed);
             }
         }
+        store.dead.store(true, Ordering::Relaxed);
         for _ in 0..4 {
             store.arrive().await;
         }
