@@ -292,7 +292,9 @@ async fn startup_is_the_default() -> Outcome {
         ["RESET ALL", "DISCARD ALL", "RESET DateStyle; RESET timezone; RESET statement_timeout; RESET shop.tenant"]
     {
         let answer = raw
-            .ask(&[query("SET DateStyle = ISO; SET TIME ZONE 'UTC'; SET statement_timeout = 9000; SET shop.tenant = 'x'")])
+            .ask(&[query(
+                "SET DateStyle = ISO; SET TIME ZONE 'UTC'; SET statement_timeout = 9000; SET shop.tenant = 'x'",
+            )])
             .await?;
         ensure(reports(&answer, "DateStyle", "ISO, DMY") && reports(&answer, "TimeZone", "UTC"), "not reported")?;
         let answer = raw.ask(&[query(back)]).await?;
